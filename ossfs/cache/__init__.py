@@ -1,0 +1,1 @@
+"""Disposable copies: deleting any of it is always safe."""

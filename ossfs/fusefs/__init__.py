@@ -1,0 +1,1 @@
+"""Translation between FUSE and `ossfs.vfs`, and nothing else."""

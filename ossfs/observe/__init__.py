@@ -1,0 +1,1 @@
+"""Logs and metrics; imports nothing of ossfs but values."""

@@ -1,0 +1,1 @@
+"""What differs between OSS, TOS and S3 on the wire, as values."""

@@ -1,0 +1,1 @@
+"""Many bytes as many requests: part plans, resumable uploads, workers."""

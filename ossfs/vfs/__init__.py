@@ -1,0 +1,1 @@
+"""The file system without FUSE: names, nodes, handles, reads and writes."""

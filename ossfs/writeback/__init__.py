@@ -1,0 +1,1 @@
+"""Bytes that exist only here, and their way into the bucket. Deleting it loses data."""
