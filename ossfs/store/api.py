@@ -114,7 +114,7 @@ class Headers:
 
     content_type: str | None = None
     """None: the store's default (application/octet-stream)."""
-    metadata: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """User metadata, names without the dialect's prefix, lower case; values are ASCII."""
 
 
@@ -127,7 +127,7 @@ class ObjectInfo:
     etag: str
     modified_ns: int
     content_type: str = ""
-    metadata: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     crc64: int | None = None
     storage_class: str = ""
     object_type: str = ""

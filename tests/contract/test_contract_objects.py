@@ -1,0 +1,372 @@
+"""What every object store does with whole objects."""
+
+import threading
+
+import pytest
+
+from ossfs.crc64 import crc64
+from ossfs.errors import (
+    AlreadyExists,
+    InvalidName,
+    InvalidRequest,
+    NoSuchKey,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+)
+from ossfs.extents import Extent
+from ossfs.store.api import BytesBody, FileBody, Headers
+
+CONTENT = bytes(range(256)) * 4 + b"tail"
+
+ODD_KEYS = [
+    "plain",
+    "with space",
+    "a+b%2Bc%",
+    "a//b",
+    "a/./b",
+    "a/../b",
+    "..",
+    "./x",
+    "trailing/",
+    "a\\b",
+    "q?x=1&y=2#frag",
+    "quote\"'<&>;",
+    "tab\tand\x01\x1f\x7f",
+    "line\nbreak\r",
+    "中文/é/😀",
+    "e\u0301 not normalised",
+    "~-_.!*'(),:@$=",
+    "😀" * 255 + "abc",  # 1023 bytes
+]
+
+
+def put(store, key, content=CONTENT, **headers):
+    return store.put(key, BytesBody(content), Headers(**headers))
+
+
+@pytest.mark.parametrize("content", [b"", b"x", CONTENT, bytes(3 << 20)], ids=len)
+def test_get_returns_what_was_put(store, content):
+    """The bytes of any size come back, with the etag and checksum that put returned."""
+    stored = put(store, "k", content)
+
+    info, data = store.get("k")
+
+    assert content == bytes(data)
+    assert (len(content), stored.etag) == (info.size, info.etag)
+    assert crc64(content) == stored.crc64 == info.crc64
+
+
+@pytest.mark.parametrize("key", ODD_KEYS, ids=ascii)
+def test_odd_keys_arrive_exactly(store, key):
+    """A key is neither normalised nor decoded twice, in any operation."""
+    decoys = {"b", "a/b", "x", "a b", "trailing", "a/b/c"} - {key}
+    for decoy in sorted(decoys):
+        put(store, decoy, b"decoy")
+    put(store, key, key.encode())
+
+    assert key.encode() == bytes(store.get(key).data)
+    assert key == store.head(key).key
+    assert {key, *decoys} == {found.key for found in store.list().objects}
+    store.copy(key, "copied")
+    assert key.encode() == bytes(store.get("copied").data)
+    store.delete(key)
+    assert {"copied", *decoys} == {found.key for found in store.list().objects}
+
+
+@pytest.mark.parametrize("key", ODD_KEYS, ids=ascii)
+def test_odd_keys_are_deleted_in_batches(store, key):
+    """Batch delete hits exactly the key it names."""
+    put(store, key)
+    put(store, "other")
+
+    assert [] == list(store.delete_many([key, "never there"]))
+
+    assert ["other"] == [found.key for found in store.list().objects]
+
+
+@pytest.mark.parametrize("key", ["", "/leading", "\\leading", "x" * 1024, "\udcff"], ids=ascii)
+def test_names_the_store_cannot_hold_are_refused(store, key):
+    """Empty, too long, beginning with a slash, or not UTF-8: InvalidName."""
+    with pytest.raises(InvalidName):
+        put(store, key)
+
+
+def test_put_replaces(store):
+    """A second put is what readers see, with its own headers only."""
+    put(store, "k", b"old", metadata={"colour": "red"})
+    put(store, "k", b"newer", content_type="text/plain")
+
+    info, data = store.get("k")
+
+    assert b"newer" == bytes(data)
+    assert ({}, "text/plain") == (dict(info.metadata), info.content_type)
+
+
+def test_missing_object(store):
+    """What is not there is NoSuchKey, and it says which key."""
+    for read in (store.get, store.head):
+        with pytest.raises(NoSuchKey) as caught:
+            read("nowhere")
+        assert ("nowhere", 404) == (caught.value.key, caught.value.status)
+
+
+def test_head_describes(store):
+    """HEAD gives size, etag, type, metadata, checksum and a time in whole seconds."""
+    stored = put(store, "k", content_type="text/plain", metadata={"mode": "33188", "a-b": "x y=z"})
+
+    info = store.head("k")
+
+    assert (len(CONTENT), stored.etag, crc64(CONTENT)) == (info.size, info.etag, info.crc64)
+    assert ("text/plain", {"mode": "33188", "a-b": "x y=z"}) == (
+        info.content_type,
+        dict(info.metadata),
+    )
+    assert info.modified_ns > 0
+    assert 0 == info.modified_ns % 1_000_000_000
+    assert info == store.get("k").info
+
+
+def test_default_content_type(store):
+    """Without a type an object is a stream of bytes."""
+    put(store, "k")
+
+    assert "application/octet-stream" == store.head("k").content_type
+
+
+@pytest.mark.parametrize("value", ["é", "line\nbreak", "x\r\ny: z", "\x00"], ids=ascii)
+def test_metadata_that_headers_cannot_carry_is_refused(store, value):
+    """Values are ASCII without line breaks; the caller encodes others."""
+    with pytest.raises(InvalidRequest):
+        put(store, "k", metadata={"name": value})
+    with pytest.raises(NoSuchKey):
+        store.head("k")
+
+
+def test_too_much_metadata_is_refused(store):
+    """The store's limit of user metadata holds."""
+    with pytest.raises(InvalidRequest):
+        put(store, "k", metadata={"big": "x" * store.limits.max_metadata})
+
+
+def test_an_etag_carries_no_quotes(store):
+    """ETags are opaque, without quotes, and the same wherever they are shown."""
+    stored = put(store, "k")
+
+    seen = {
+        stored.etag,
+        store.head("k").etag,
+        store.get("k").info.etag,
+        store.list().objects[0].etag,
+    }
+
+    assert 1 == len(seen)
+    assert '"' not in stored.etag
+
+
+# Ranges
+
+
+@pytest.mark.parametrize(
+    "extent",
+    [
+        Extent(0, 1),
+        Extent(0, len(CONTENT)),
+        Extent(10, 20),
+        Extent(len(CONTENT) - 1, len(CONTENT)),
+        Extent(1000, len(CONTENT) + 1000),
+        Extent(0, 1 << 50),
+    ],
+    ids=str,
+)
+def test_ranges_are_clipped_to_the_end(store, extent):
+    """A range gives the bytes the object has in it, and the whole object's facts."""
+    stored = put(store, "k")
+
+    info, data = store.get("k", extent)
+
+    assert CONTENT[extent.start : extent.stop] == bytes(data)
+    assert (len(CONTENT), stored.etag, crc64(CONTENT)) == (info.size, info.etag, info.crc64)
+
+
+@pytest.mark.parametrize("start", [len(CONTENT), len(CONTENT) + 5])
+def test_a_range_behind_the_end(store, start):
+    """A non-empty range that starts at or behind the end is refused."""
+    put(store, "k")
+
+    with pytest.raises(RangeNotSatisfiable):
+        store.get("k", Extent(start, start + 1))
+
+
+def test_a_range_of_an_empty_object(store):
+    """An empty object has no byte that a range could start at."""
+    put(store, "k", b"")
+
+    with pytest.raises(RangeNotSatisfiable):
+        store.get("k", Extent(0, 1))
+
+
+def test_an_empty_range(store):
+    """No bytes can be asked for, anywhere; the object has to be there."""
+    put(store, "k")
+
+    assert b"" == bytes(store.get("k", Extent(5, 5)).data)
+    assert b"" == bytes(store.get("k", Extent(5000, 5000)).data)
+    with pytest.raises(NoSuchKey):
+        store.get("nowhere", Extent(0, 0))
+
+
+@pytest.mark.parametrize("extent", [None, Extent(3, 7), Extent(3, 3)], ids=str)
+def test_if_match(store, extent):
+    """A read pinned to a version fails once another is there, whatever its range."""
+    old = put(store, "k", b"0123456789")
+    assert b"0123456789"[3:7] in bytes(store.get("k", extent, if_match=old.etag).data) or (
+        extent == Extent(3, 3)
+    )
+
+    put(store, "k", b"abcdefghij")
+
+    with pytest.raises(PreconditionFailed):
+        store.get("k", extent, if_match=old.etag)
+
+
+# Writing under conditions, copies, deletes
+
+
+def test_forbid_overwrite(store):
+    """The first put wins, the second is told so and changes nothing."""
+    store.put("k", BytesBody(b"first"), Headers(), forbid_overwrite=True)
+
+    with pytest.raises(AlreadyExists):
+        store.put("k", BytesBody(b"second"), Headers(), forbid_overwrite=True)
+
+    assert b"first" == bytes(store.get("k").data)
+
+
+def test_of_many_forbidding_puts_one_wins(store):
+    """Creation is atomic between threads."""
+    won, barrier = [], threading.Barrier(6)
+
+    def create(who):
+        barrier.wait()
+        try:
+            store.put("k", BytesBody(b"%d" % who), Headers(), forbid_overwrite=True)
+        except AlreadyExists:
+            return
+        won.append(who)
+
+    threads = [threading.Thread(target=create, args=(who,)) for who in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 1 == len(won)
+    assert b"%d" % won[0] == bytes(store.get("k").data)
+
+
+def test_copy_keeps_headers(store):
+    """A copy has the source's bytes, type and metadata."""
+    put(store, "a", content_type="text/plain", metadata={"mode": "1"})
+
+    stored = store.copy("a", "b")
+
+    info, data = store.get("b")
+    assert CONTENT == bytes(data)
+    assert (stored.etag, "text/plain", {"mode": "1"}) == (
+        info.etag,
+        info.content_type,
+        dict(info.metadata),
+    )
+    assert stored.crc64 in (None, crc64(CONTENT))
+
+
+def test_copy_with_new_headers(store):
+    """Headers given to a copy replace all of the source's."""
+    put(store, "a", content_type="text/plain", metadata={"mode": "1", "uid": "2"})
+
+    store.copy("a", "b", headers=Headers(content_type="text/css", metadata={"mode": "3"}))
+
+    info = store.head("b")
+    assert ("text/css", {"mode": "3"}) == (info.content_type, dict(info.metadata))
+
+
+def test_copy_to_itself_changes_headers(store):
+    """That is how metadata is changed in place; without headers it makes no sense."""
+    put(store, "a", metadata={"mode": "1"})
+
+    store.copy("a", "a", headers=Headers(metadata={"mode": "2"}))
+
+    assert {"mode": "2"} == dict(store.head("a").metadata)
+    assert CONTENT == bytes(store.get("a").data)
+    with pytest.raises(InvalidRequest):
+        store.copy("a", "a")
+
+
+def test_copy_under_conditions(store):
+    """A copy can be pinned to a version and can forbid to overwrite."""
+    etag = put(store, "a").etag
+    put(store, "b", b"there")
+
+    with pytest.raises(PreconditionFailed):
+        store.copy("a", "c", if_match="0" * 32)
+    with pytest.raises(AlreadyExists):
+        store.copy("a", "b", forbid_overwrite=True)
+    store.copy("a", "c", if_match=etag, forbid_overwrite=True)
+
+    assert CONTENT == bytes(store.get("c").data)
+    assert b"there" == bytes(store.get("b").data)
+
+
+def test_copy_of_nothing(store):
+    """A missing source is NoSuchKey."""
+    with pytest.raises(NoSuchKey):
+        store.copy("nowhere", "k")
+
+
+def test_delete(store):
+    """Delete takes the object away, and says nothing when there is none."""
+    put(store, "k")
+    store.delete("k")
+    store.delete("k")
+
+    with pytest.raises(NoSuchKey):
+        store.head("k")
+
+
+def test_delete_many(store):
+    """One request deletes up to the limit; more at once is refused."""
+    keys = [f"d/{n:04}" for n in range(20)]
+    for key in keys:
+        put(store, key, b"")
+    put(store, "kept")
+
+    assert [] == list(store.delete_many(keys))
+
+    assert ["kept"] == [found.key for found in store.list().objects]
+    assert [] == list(store.delete_many([]))
+    with pytest.raises(InvalidRequest):
+        store.delete_many([str(n) for n in range(store.limits.max_delete + 1)])
+
+
+def test_a_body_may_be_a_piece_of_a_file(store, tmp_path):
+    """Bytes are read from the file where the extent says, in pieces."""
+    content = bytes(range(251)) * 20_000
+    path = tmp_path / "file"
+    path.write_bytes(content)
+
+    with path.open("rb") as file:
+        store.put("k", FileBody(file.fileno(), Extent(1000, 3_000_000)), Headers())
+
+    assert content[1000:3_000_000] == bytes(store.get("k").data)
+
+
+def test_a_body_that_cannot_be_read_stores_nothing(store, tmp_path):
+    """The caller's own OSError comes through, and no half object appears."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(1000))
+
+    with path.open("rb") as file, pytest.raises(OSError, match="ends inside"):
+        store.put("k", FileBody(file.fileno(), Extent(0, 3_000_000)), Headers())
+
+    with pytest.raises(NoSuchKey):
+        store.head("k")
