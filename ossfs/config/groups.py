@@ -1,0 +1,257 @@
+"""
+The options, grouped as the parts that use them, and the URL of what is mounted.
+
+A field's name is the option's name; durations end in `_s` here (seconds) and not in
+the option. None means that the default is found out when it is needed.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ossfs.config.kinds import (
+    BOOLEAN,
+    DURATION,
+    ENDPOINT,
+    GIB,
+    INTEGER,
+    KIB,
+    MIB,
+    MODE,
+    PATH,
+    SIZE,
+    TEXT,
+    choice,
+    option,
+)
+from ossfs.errors import InvalidOption
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """How the object store is reached; times in seconds."""
+
+    endpoint: str | None = option(
+        None,
+        ENDPOINT,
+        "Where the store answers, e.g. `https://oss-cn-hangzhou.aliyuncs.com`;"
+        " without a scheme, https is meant.",
+        default_note="from the region",
+    )
+    region: str | None = option(
+        None,
+        TEXT,
+        "Region of the bucket, e.g. `cn-hangzhou`; part of every V4 signature.",
+        default_note="from the endpoint's name, else `cn-hangzhou`",
+    )
+    signature_version: str = option("v4", choice("v1", "v4"), "How requests are signed.")
+    addressing: str = option(
+        "auto",
+        choice("auto", "virtual", "path"),
+        "Where the bucket's name goes: before the host name (`virtual`) or into the path."
+        " `auto`: into the path for IP addresses and localhost.",
+    )
+    credentials_file: Path | None = option(
+        None,
+        PATH,
+        "File with the lines `access_key_id = …`, `access_key_secret = …` and perhaps"
+        " `session_token = …`, readable by its owner only.",
+        default_note="the environment: `OSS_ACCESS_KEY_ID`, `OSS_ACCESS_KEY_SECRET`,"
+        " `OSS_SESSION_TOKEN`",
+    )
+    connect_timeout_s: float = option(
+        10.0, DURATION, "Longest wait for a connection.", minimum=0.1, maximum=600.0
+    )
+    read_timeout_s: float = option(
+        60.0,
+        DURATION,
+        "Longest silence of the store in the middle of a request.",
+        minimum=0.1,
+        maximum=3600.0,
+    )
+    deadline_s: float = option(
+        300.0,
+        DURATION,
+        "An operation that did not succeed within this time, retries included, fails.",
+        minimum=1.0,
+        maximum=86400.0,
+    )
+    retries: int = option(
+        10, INTEGER, "How often a request is tried again.", minimum=0, maximum=100
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CacheConfig:
+    """Copies that may be thrown away; times in seconds."""
+
+    cache_dir: Path | None = option(
+        None,
+        PATH,
+        "Folder for a cache on local disk. Accepted, but not used yet.",
+        default_note="none",
+    )
+    memory: int | None = option(
+        None,
+        SIZE,
+        "Memory for data that was read or is read ahead.",
+        minimum=16 * MIB,
+        default_note="a quarter of the memory the process may use, at most 1G",
+    )
+    attr_ttl_s: float = option(
+        1.0,
+        DURATION,
+        "How long the attributes of a file are used without asking again; a change by"
+        " another client is seen after this time at the latest.",
+        minimum=0.0,
+        maximum=86400.0,
+    )
+    dir_ttl_s: float = option(
+        60.0,
+        DURATION,
+        "How long the listing of a directory is used without asking again.",
+        minimum=0.0,
+        maximum=86400.0,
+    )
+    negative_ttl_s: float = option(
+        5.0,
+        DURATION,
+        "How long a name that was not there is taken for missing without asking again.",
+        minimum=0.0,
+        maximum=86400.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WritebackConfig:
+    """Bytes on their way to the bucket; sizes in bytes."""
+
+    state_dir: Path | None = option(
+        None,
+        PATH,
+        "Folder for the journal and the bytes that are not in the bucket yet; one mount at a"
+        " time may use it. Deleting it loses those bytes.",
+        default_note="`ossfs/BUCKET-HASH` in `$XDG_STATE_HOME`, else `/var/lib` (root) or"
+        " `~/.local/state`",
+    )
+    part_size: int = option(
+        8 * MIB,
+        SIZE,
+        "Size of the first parts of an upload; later parts of large files are larger.",
+        minimum=100 * KIB,  # OSS refuses smaller parts at Complete
+        maximum=5 * GIB,
+    )
+    upload_threads: int = option(
+        8, INTEGER, "Parts that are uploaded at the same time.", minimum=1, maximum=64
+    )
+    reserve: int | None = option(
+        None,
+        SIZE,
+        "Space that is left free on the disk of the state folder; a write that would touch it"
+        " fails with ENOSPC.",
+        minimum=0,
+        default_note="1G or 5 % of the disk, whichever is less",
+    )
+    durability: str = option(
+        "close",
+        choice("close", "journal"),
+        "When `close` and `fsync` return: `close`, when the object is in the bucket;"
+        " `journal`, when bytes and journal are safe on the local disk (the upload follows).",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PosixConfig:
+    """How objects look as files."""
+
+    uid: int | None = option(
+        None,
+        INTEGER,
+        "Owner of files that say nothing else.",
+        minimum=0,
+        default_note="who mounts",
+    )
+    gid: int | None = option(
+        None,
+        INTEGER,
+        "Group of files that say nothing else.",
+        minimum=0,
+        default_note="of who mounts",
+    )
+    umask: int = option(
+        0o000, MODE, "Permissions taken away from every file and directory.", maximum=0o777
+    )
+    file_mode: int = option(
+        0o644, MODE, "Permissions of files that say nothing else.", maximum=0o7777
+    )
+    dir_mode: int = option(
+        0o755, MODE, "Permissions of directories that say nothing else.", maximum=0o7777
+    )
+    allow_other: bool = option(
+        False, BOOLEAN, "Let other users in (`user_allow_other` in `/etc/fuse.conf`)."
+    )
+    read_only: bool = option(False, BOOLEAN, "Refuse every change with EROFS.")
+    nonempty: bool = option(False, BOOLEAN, "Mount over a directory that is not empty.")
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingConfig:
+    """What is written where."""
+
+    log_level: str = option(
+        "info", choice("debug", "info", "warning", "error"), "The least that is logged."
+    )
+    log_file: Path | None = option(
+        None,
+        PATH,
+        "Where the mount process logs.",
+        default_note="`mount.log` in the state folder; standard error with `--foreground`",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BucketUrl:
+    """What is mounted; `prefix` is empty or ends in a slash."""
+
+    scheme: str
+    bucket: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.bucket}/{self.prefix}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class MountConfig:
+    """Everything a mount is built from."""
+
+    url: BucketUrl
+    store: StoreConfig = StoreConfig()
+    cache: CacheConfig = CacheConfig()
+    writeback: WritebackConfig = WritebackConfig()
+    posix: PosixConfig = PosixConfig()
+    logging: LoggingConfig = LoggingConfig()
+
+
+def parse_url(text: str) -> BucketUrl:
+    """
+    Read `oss://BUCKET[/PREFIX]`; the prefix is a folder, a slash at its end is optional.
+
+    InvalidOption. Bucket names as OSS has them: 3 to 63 of a-z, 0-9 and hyphens, with
+    neither end a hyphen.
+    """
+    match = re.fullmatch(r"([a-z0-9]+)://([^/]*)/?(.*)", text, re.DOTALL)
+    if match is None:
+        raise InvalidOption(f"{text!r} is not a bucket; write oss://BUCKET or oss://BUCKET/PREFIX")
+    scheme, bucket, prefix = match.groups()
+    if scheme != "oss":
+        raise InvalidOption(f"{text!r}: {scheme}:// is not supported yet, only oss://")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket):
+        raise InvalidOption(
+            f"{text!r}: {bucket!r} is not a bucket name"
+            " (3 to 63 lower-case letters, digits and hyphens)"
+        )
+    prefix = prefix.rstrip("/")
+    if prefix and any(part in {"", ".", ".."} for part in prefix.split("/")):
+        raise InvalidOption(f"{text!r}: the prefix has a part that cannot be a folder's name")
+    return BucketUrl(scheme, bucket, f"{prefix}/" if prefix else "")
