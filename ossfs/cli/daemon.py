@@ -1,0 +1,301 @@
+"""
+The mount process: from the options to a mount that answers, and back to nothing.
+
+    checks → state folder (locked) → log → bucket (one list request) → control socket
+    → FUSE → ready … signal or unmount … → what is left is uploaded → all is closed
+
+FUSE runs in a thread of its own; the main thread waits for signals, which Python can
+only handle there. The first SIGTERM, SIGINT or SIGHUP uploads what is pending, then
+unmounts; the second unmounts at once (nothing is lost: the next mount goes on).
+
+Threads: main (signals), `fuse` (blocked in FUSE), `stop` (after a signal), those of
+`control.Server`, and whatever the mount itself starts.
+"""
+
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+
+from ossfs.cli import mountpoint as kernel
+from ossfs.cli.control import Server
+from ossfs.cli.explain import explain
+from ossfs.cli.state import Record, StateDirectory
+from ossfs.config import MountConfig
+from ossfs.errors import InvalidOption, MountFailed, OssfsError
+
+logger = logging.getLogger("ossfs.cli")
+
+LARGEST_LOG = 16 << 20  # a log larger than this is put aside when the next mount starts
+
+
+class Mount(Protocol):
+    """What `ossfs.assembly.open_mount` returns, as far as this process uses it."""
+
+    def serve(self, mountpoint: str, on_ready: Callable[[], None]) -> None:
+        """Block until unmounted; call `on_ready` from another thread when it answers."""
+        ...
+
+    def status(self) -> Sequence[Any]:
+        """Return what is not in the bucket yet: dataclasses."""
+        ...
+
+    def drain(self, deadline_s: float | None) -> bool:
+        """Upload what is promised; False: not all of it was done in time."""
+        ...
+
+    def close(self) -> None:
+        """Release everything."""
+        ...
+
+
+class Channel:
+    """Tells how it goes: through the pipe of `launch`, or on the terminal."""
+
+    def __init__(self, ready_fd: int | None) -> None:
+        self._fd = ready_fd
+
+    @property
+    def is_background(self) -> bool:
+        """Say whether a `launch` waits at the other end."""
+        return self._fd is not None
+
+    def log(self, path: Path) -> None:
+        """Tell where the log is."""
+        self._send({"log": str(path)})
+
+    def ready(self, mountpoint: Path, url: str) -> None:
+        """Tell that the mount answers; the last news."""
+        if self._fd is None:
+            click.echo(f"{url} is mounted at {mountpoint}; Ctrl-C unmounts it", err=True)
+        self._send({"ready": {"mountpoint": str(mountpoint), "pid": os.getpid()}})
+        self._close()
+
+    def failed(self, text: str, code: int) -> None:
+        """Tell why there is no mount; the last news."""
+        if self._fd is None:
+            click.echo(f"ossfs: {text}", err=True)
+        self._send({"error": text, "exit": code})
+        self._close()
+
+    def _send(self, news: Mapping[str, object]) -> None:
+        if self._fd is not None:
+            os.write(self._fd, json.dumps(news).encode() + b"\n")
+
+    def _close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def run(config: MountConfig, directory: str, *, ready_fd: int | None) -> int:
+    """Mount, serve until unmounted, clean up; return the exit code."""
+    channel = Channel(ready_fd)
+    logging.getLogger("ossfs").addHandler(logging.NullHandler())  # until the log is open
+    mountpoint = kernel.located(directory)
+    try:
+        kernel.require_fuse(allow_other=config.posix.allow_other)
+        kernel.prepare(
+            mountpoint,
+            nonempty=config.posix.nonempty,
+            say=lambda text: click.echo(f"ossfs: {text}", err=True),
+        )
+        with closing(StateDirectory.acquire(config)) as state:
+            return _run_in(state, config, mountpoint, channel)
+    except OssfsError as error:
+        if channel.is_background:  # in the foreground, the same terminal says it below
+            logger.error("cannot mount %s at %s: %s", config.url, mountpoint, error)  # noqa: TRY400  # no trace: the user's mistake or the store's answer
+        reason = explain(error, config)
+        channel.failed(
+            f"cannot mount {config.url} at {directory}\n  {reason}",
+            2 if isinstance(error, InvalidOption) else 1,
+        )
+        return 2 if isinstance(error, InvalidOption) else 1
+
+
+def _run_in(state: StateDirectory, config: MountConfig, mountpoint: Path, channel: Channel) -> int:
+    os.umask(0o077)  # journal, staging and log are nobody else's business
+    _start_log(config, state.path, channel)
+    from ossfs.assembly import open_mount  # noqa: PLC0415  # slow; its errors belong to the log
+
+    mount: Mount = open_mount(config, state.path)
+    try:
+        session = Session(
+            mount,
+            mountpoint,
+            lambda: channel.ready(mountpoint, str(config.url)),
+            deadline_s=config.store.deadline_s,
+        )
+        handlers = {
+            "status": lambda _: _status(mount),
+            "drain": lambda request: _drain(mount, request.get("deadline_s")),
+            "hurry": lambda _: session.hurry(),
+        }
+        with closing(Server(state.path, handlers)) as control:
+            state.describe(
+                Record(
+                    url=str(config.url),
+                    endpoint=config.store.endpoint or "",
+                    mountpoint=str(mountpoint),
+                    pid=os.getpid(),
+                    started_ns=time.time_ns(),
+                    socket=str(control.path),
+                )
+            )
+            os.chdir("/")  # a working directory keeps its file system busy
+            session.run()
+            if not mount.drain(session.deadline_s):
+                _tell_what_is_left(mount, config)
+    finally:
+        mount.close()
+    logger.info("unmounted %s", mountpoint)
+    return 0
+
+
+def _status(mount: Mount) -> list[dict[str, Any]]:
+    return [asdict(one) for one in mount.status()]
+
+
+def _drain(mount: Mount, deadline_s: float | None) -> dict[str, Any]:
+    return {"is_drained": mount.drain(deadline_s), "uploads": _status(mount)}
+
+
+def _tell_what_is_left(mount: Mount, config: MountConfig) -> None:
+    left = [one for one in mount.status() if one.state != "draft"]
+    logger.warning(
+        "%d uploads are not finished; they go on when %s is mounted again", len(left), config.url
+    )
+
+
+class Session:
+    """One mount from FUSE's start to its end, and the signals in between."""
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+    def __init__(
+        self, mount: Mount, mountpoint: Path, announce: Callable[[], None], *, deadline_s: float
+    ) -> None:
+        self._mount = mount
+        self._mountpoint = mountpoint
+        self._announce = announce
+        self.deadline_s = deadline_s
+        """How long pending uploads may take after the end."""
+        # Signal numbers, and last of all None or an error. SimpleQueue.put is reentrant.
+        self._events: queue.SimpleQueue[int | BaseException | None] = queue.SimpleQueue()
+        self._is_up = threading.Event()
+
+    def run(self) -> None:
+        """Serve until unmounted; raise what FUSE raised."""
+        # Handlers are set before FUSE starts: libfuse leaves those alone that are not default.
+        old = {one: signal.signal(one, self._on_signal) for one in self.SIGNALS}
+        threading.Thread(target=self._serve, name="fuse", daemon=True).start()
+        try:
+            signals = 0
+            while True:
+                event = self._events.get()
+                if event is None:
+                    return
+                if isinstance(event, BaseException):
+                    raise event
+                signals += 1
+                self._stop(signal.Signals(event), is_urgent=signals > 1)
+        finally:
+            for one, handler in old.items():
+                signal.signal(one, handler)
+
+    def hurry(self) -> None:
+        """Leave pending uploads to the next mount. From any thread."""
+        self.deadline_s = 0.0
+
+    def _on_signal(self, number: int, _: object) -> None:
+        self._events.put(number)
+
+    def _serve(self) -> None:
+        try:
+            self._mount.serve(str(self._mountpoint), self._on_ready)
+            if not self._is_up.is_set():
+                raise MountFailed("FUSE ended before the mount answered; see the log")  # noqa: TRY301  # one way out for all
+        except BaseException as error:  # noqa: BLE001  # raised again by the main thread
+            self._events.put(error)
+        else:
+            self._events.put(None)
+
+    def _on_ready(self) -> None:
+        logger.info("mounted at %s", self._mountpoint)
+        self._is_up.set()
+        self._announce()
+
+    def _stop(self, why: signal.Signals, *, is_urgent: bool) -> None:
+        logger.info("%s: unmounting%s", why.name, " at once" if is_urgent else "")
+        threading.Thread(target=self._unmount, args=(is_urgent,), name="stop", daemon=True).start()
+
+    def _unmount(self, is_urgent: bool) -> None:
+        self._is_up.wait(self.deadline_s)
+        if is_urgent:
+            self.hurry()
+        else:
+            self._mount.drain(self.deadline_s)
+        try:
+            kernel.unmount(self._mountpoint, lazily=is_urgent)
+        except kernel.Busy:
+            for holder in kernel.holders(self._mountpoint):
+                logger.info("still busy: %s", holder)
+            self._unmount_lazily()
+        except MountFailed as error:
+            if kernel.mount_at(self._mountpoint) is not None:
+                logger.error("%s", error)  # noqa: TRY400  # the message says it all
+
+    def _unmount_lazily(self) -> None:
+        try:
+            kernel.unmount(self._mountpoint, lazily=True)
+        except MountFailed as error:
+            logger.error("%s", error)  # noqa: TRY400  # the message says it all
+
+
+def _start_log(config: MountConfig, state: Path, channel: Channel) -> None:
+    """Send the log of ossfs to its place; in the background, standard output and error, too."""
+    file = config.logging.log_file
+    if file is None and channel.is_background:
+        file = state / "mount.log"
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if file is not None:
+        _put_aside(file)
+        try:
+            handler = logging.FileHandler(file)
+        except OSError as error:
+            raise InvalidOption(f"--log-file: {file}: {error.strerror}") from error
+        channel.log(file)
+        if channel.is_background:
+            # What libfuse and a dying interpreter write goes there, too; whoever waits for
+            # the end of our output (a shell's pipe) is released.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            fd = os.open(file, os.O_WRONLY | os.O_APPEND)
+            os.dup2(fd, 1)
+            os.dup2(fd, 2)
+            os.close(fd)
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(name)s %(threadName)s: %(message)s")
+    )
+    root = logging.getLogger("ossfs")
+    root.addHandler(handler)
+    root.setLevel(config.logging.log_level.upper())
+
+
+def _put_aside(file: Path) -> None:
+    try:
+        if file.stat().st_size > LARGEST_LOG:
+            file.replace(file.with_name(f"{file.name}.1"))
+    except OSError:
+        return  # not there yet, or not ours: opening it will tell

@@ -1,0 +1,79 @@
+"""
+What to do about an error: one piece of advice per class of `ossfs.errors`.
+
+`explain` gives what was attempted and what the server said (the error's own words, with
+the request id), followed by what to do. `docs/troubleshooting.md` has the same, longer.
+"""
+
+from collections.abc import Mapping
+
+from ossfs.config import MountConfig
+from ossfs.errors import (
+    AccessDenied,
+    ClockSkewed,
+    CredentialsExpired,
+    InvalidCredentials,
+    JournalDamaged,
+    NoSuchBucket,
+    OssfsError,
+    StagingFull,
+    StoreError,
+    Throttled,
+    TimedOut,
+    Transient,
+    Unreachable,
+)
+
+# The most specific class wins. {endpoint}, {bucket} and {credentials} are filled in.
+ADVICE: Mapping[type[OssfsError], str] = {
+    NoSuchBucket: "There is no bucket {bucket} at {endpoint}."
+    " Check its name, and that the endpoint is the one of its region.",
+    InvalidCredentials: "The key id is not known, or the secret does not fit to it."
+    " Check {credentials}.",
+    CredentialsExpired: "The temporary credentials have run out."
+    " Put new ones into {credentials} and mount again.",
+    ClockSkewed: "This machine's clock is too far from the server's (15 minutes are allowed)."
+    " Set it, for example with `timedatectl set-ntp true`.",
+    AccessDenied: "The credentials are valid but may not do this."
+    " A mount needs oss:ListObjects and oss:GetObject, and to write oss:PutObject,"
+    " oss:DeleteObject, oss:ListParts and oss:AbortMultipartUpload."
+    " An endpoint of another region than the bucket's is refused like this, too.",
+    Unreachable: "No server answers at {endpoint}."
+    " Check --endpoint (host, port, http or https) and the network;"
+    " endpoints with `-internal` answer only inside Alibaba Cloud.",
+    TimedOut: "The server at {endpoint} does not answer in time. Check --endpoint and the network.",
+    Throttled: "The store asks for fewer requests; try again later.",
+    Transient: "This may pass; try again. If it stays, check --endpoint ({endpoint}).",
+    StagingFull: "Free some space on the disk of the state folder, or choose another with"
+    " --state-dir.",
+    JournalDamaged: "The state folder holds bytes that are not in the bucket yet, so nothing in"
+    " it was touched. Keep a copy of it, then mount with another --state-dir.",
+}
+
+
+def explain(error: OssfsError, config: MountConfig | None = None) -> str:
+    """Say what happened and, where we know it, what to do; several lines."""
+    lines = [str(error) or type(error).__name__]
+    if isinstance(error, StoreError) and error.detail:
+        lines.append(f"The server adds: {error.detail}")
+    advice = next((ADVICE[cls] for cls in type(error).__mro__ if cls in ADVICE), None)
+    if advice is not None:
+        lines.append(advice.format_map(_facts(error, config)))
+    return "\n  ".join(lines)
+
+
+def _facts(error: OssfsError, config: MountConfig | None) -> dict[str, str]:
+    bucket = error.bucket if isinstance(error, StoreError) else ""
+    endpoint, file = "the endpoint", None
+    if config is not None:
+        bucket = config.url.bucket
+        region = f"the endpoint of region {config.store.region or 'cn-hangzhou'}"
+        endpoint = config.store.endpoint or region
+        file = config.store.credentials_file
+    return {
+        "bucket": bucket or "of that name",
+        "endpoint": endpoint,
+        "credentials": str(
+            file or "OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and, if used, OSS_SESSION_TOKEN"
+        ),
+    }

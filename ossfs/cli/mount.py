@@ -1,0 +1,103 @@
+"""
+`ossfs mount`: reads the options, then runs the mount here or starts it in the background.
+
+The flags are made from `ossfs.config.OPTIONS`. In the background, `launch` starts this
+same command again with `--foreground --ready-fd N`, as a process of its own rather than
+by fork: a fork after threads have started, or libraries have, is not safe.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ossfs.config import OPTIONS, MountConfig, resolve, split_o
+from ossfs.config.kinds import BOOLEAN
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_flags(function: F) -> F:
+    """Give a click command a flag for every option."""
+    for named in reversed(list(OPTIONS.values())):
+        words = named.option.doc.replace("`", "")
+        default = named.shown_default.replace("`", "")
+        if named.option.kind is BOOLEAN:
+            function = click.option(
+                f"{named.flag}/--no-{named.flag[2:]}", named.name, default=None, help=words
+            )(function)
+        else:
+            function = click.option(
+                named.flag,
+                named.name,
+                metavar=named.option.kind.metavar,
+                help=f"{words}  [default: {default}]",
+            )(function)
+    return function
+
+
+def read_config(
+    url: str, o: tuple[str, ...], config_file: Path | None, flags: Mapping[str, Any]
+) -> MountConfig:
+    """Merge what the command line and the file say. InvalidOption."""
+    words: dict[str, str] = {}
+    for text in o:
+        words.update(split_o(text))
+    given = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in flags.items()
+        if value is not None
+    }
+    return resolve(url, flags=given, o=words, file=config_file)
+
+
+@click.command(short_help="Mount a bucket as a directory.")
+@click.argument("url", metavar="oss://BUCKET[/PREFIX]")
+@click.argument("directory", metavar="DIR")
+@click.option(
+    "-o",
+    "o",
+    metavar="NAME[=VALUE],…",
+    multiple=True,
+    help="Options as mount(8) and fstab write them: -o ro,part_size=8M.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML file with options; flags and -o win over it.",
+)
+@click.option("-f", "--foreground", is_flag=True, help="Stay here until unmounted.")
+@click.option("--ready-fd", type=int, hidden=True)
+@config_flags
+@click.pass_obj
+def mount(
+    arguments: Sequence[str],
+    /,
+    *,
+    url: str,
+    directory: str,
+    o: tuple[str, ...],
+    config_file: Path | None,
+    foreground: bool,
+    ready_fd: int | None,
+    **flags: Any,
+) -> None:
+    """
+    Mount a bucket, or a folder of it, as the directory DIR.
+
+    Returns when the mount answers; the mount goes on in the background until `ossfs umount
+    DIR`. Credentials come from OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and, if used,
+    OSS_SESSION_TOKEN in the environment, or from --credentials-file; never from an argument.
+    """
+    config = read_config(url, o, config_file, flags)
+    if foreground or ready_fd is not None:
+        from ossfs.cli.daemon import run  # noqa: PLC0415  # loads the whole client
+
+        sys.exit(run(config, directory, ready_fd=ready_fd))
+    from ossfs.cli.launch import launch  # noqa: PLC0415  # the foreground does without it
+
+    sys.exit(launch(arguments, url=str(config.url), directory=directory))
