@@ -1,5 +1,5 @@
 """`python -m ossfs` is the `ossfs` command."""
 
-from ossfs.cli.main import main
+import runpy
 
-main()
+runpy.run_module("ossfs.cli", run_name="__main__")
