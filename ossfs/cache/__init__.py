@@ -1,1 +1,7 @@
-"""Disposable copies: deleting any of it is always safe."""
+"""
+Disposable copies: deleting any of it is always safe.
+
+`blocks` keeps bytes of objects in memory and counts every one of them, `budget` says how
+many that may be on this machine, and `readahead` decides which bytes to ask for next. Bytes
+that must survive live in `ossfs.writeback`.
+"""

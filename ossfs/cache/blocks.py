@@ -1,0 +1,260 @@
+"""
+The bytes of objects kept in memory, under one budget.
+
+A block is a piece of one version of an object: its bytes never change and it is named by
+(key, etag) and where it starts. A block is as long as the answer it came with, from a
+grain of 32 KiB (a random read) to a part of 8 MiB (a sequential one), because cutting an
+answer into smaller pieces would free nothing: a slice keeps the whole buffer in memory. So
+what is counted here and what the process holds are the same number.
+
+Bytes that are still under way are counted too: `reserve` comes before a request, `put`
+or `release` after it. Eviction goes in this order: blocks whose end was read (a sequential
+reader is through with them), then the others; least recently used first in both.
+
+Threads: every method may be called from any thread. One lock guards everything; it is
+held for a few look-ups, never while bytes are copied or fetched.
+"""
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ossfs.extents import Extent
+
+MIB = 1024 * 1024
+
+
+class Version(NamedTuple):
+    """One version of one object."""
+
+    key: str
+    etag: str
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """The bytes of `extent` in `version`, in one buffer."""
+
+    version: Version
+    extent: Extent
+    data: memoryview = field(repr=False)
+    is_spent: bool = False
+    """Its last byte was read."""
+
+    def view(self, start: int, stop: int) -> memoryview:
+        """Return the part of the block inside [start, stop), counted in the object."""
+        first = self.extent.start
+        return self.data[max(start - first, 0) : stop - first]
+
+
+class BlockCache:
+    """
+    Blocks of any number of versions, at most `budget` bytes with what is under way.
+
+    `hits` and `misses` count the calls of `find`, `evictions` the blocks that made room.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self.hits = 0
+        self.misses = 0
+        self.evictions = 0
+        # Guards all that follows, and the counters.
+        self._lock = threading.Lock()
+        self._objects: dict[str, dict[str, _Blocks]] = {}
+        self._spent: OrderedDict[Block, None] = OrderedDict()
+        self._fresh: OrderedDict[Block, None] = OrderedDict()
+        self._fresh_versions: dict[Version, int] = {}
+        self._held = 0
+        self._reserved = 0
+
+    def __repr__(self) -> str:
+        return (
+            f"<BlockCache {self._held / MIB:.1f} MiB held, {self._reserved / MIB:.1f} under way, "
+            f"of {self.budget / MIB:.1f}; {self.hits} hits, {self.misses} misses>"
+        )
+
+    @property
+    def held(self) -> int:
+        """Bytes in blocks."""
+        return self._held
+
+    @property
+    def reserved(self) -> int:
+        """Bytes under way."""
+        return self._reserved
+
+    @property
+    def share(self) -> int:
+        """
+        Bytes that the reader of one version may have ahead of itself.
+
+        Three quarters of the budget, the rest is for reads nobody foresaw, divided by the
+        versions with bytes that wait to be read. One that was left open and forgotten drops
+        out of the count when its blocks are evicted.
+        """
+        return self.budget * 3 // 4 // max(1, len(self._fresh_versions))
+
+    def find(self, version: Version, extent: Extent) -> list[memoryview] | None:
+        """Return the bytes of a non-empty `extent` in pieces; None when any is missing."""
+        with self._lock:
+            blocks = self._blocks_locked(version).covering(extent)
+            if blocks is None:
+                self.misses += 1
+                return None
+            self.hits += 1
+            for block in blocks:
+                self._touch_locked(block, extent.stop)
+        return [block.view(extent.start, extent.stop) for block in blocks]
+
+    def at(self, version: Version, offset: int) -> Block | None:
+        """Return the block that holds the byte at `offset`; it counts as used."""
+        with self._lock:
+            block = self._blocks_locked(version).at(offset)
+            if block is not None:
+                self._touch_locked(block, offset + 1)
+            return block
+
+    def present(self, version: Version, extent: Extent) -> list[Extent]:
+        """Return the extents of the blocks that meet `extent`, in order."""
+        with self._lock:
+            return [block.extent for block in self._blocks_locked(version).meeting(extent)]
+
+    def reserve(self, size: int, *, is_ahead: bool) -> bool:
+        """
+        Make room for `size` bytes before they are asked for.
+
+        Bytes ahead of a reader are refused (False) when all that is under way would then
+        be more than three quarters of the budget. Bytes that a reader waits for are always
+        allowed, if need be beyond the budget.
+        """
+        with self._lock:
+            if is_ahead and self._reserved + size > self.budget * 3 // 4:
+                return False
+            self._reserved += size
+            self._evict_locked()
+            return True
+
+    def release(self, size: int) -> None:
+        """Give back what was reserved: the bytes do not come."""
+        with self._lock:
+            self._reserved -= size
+
+    def put(self, version: Version, extent: Extent, data: bytes | bytearray | memoryview) -> Block:
+        """
+        Turn a reservation into a block, and return it; it may be evicted at any time.
+
+        Blocks that it overlaps go: two requests for the same bytes crossed each other.
+        """
+        if len(data) != extent.size or not data:
+            raise ValueError(f"{len(data)} bytes are no block {extent}")
+        block = Block(version, extent, memoryview(data).toreadonly())
+        with self._lock:
+            self._reserved -= extent.size
+            for older in self._blocks_locked(version).meeting(extent):
+                self._remove_locked(older)
+            self._objects.setdefault(version.key, {}).setdefault(version.etag, _Blocks()).add(block)
+            self._held += extent.size
+            self._fresh[block] = None
+            self._fresh_versions[version] = self._fresh_versions.get(version, 0) + 1
+            self._evict_locked()
+        return block
+
+    def drop(self, key: str) -> None:
+        """Forget all versions of the object."""
+        with self._lock:
+            for blocks in list(self._objects.get(key, {}).values()):
+                for block in list(blocks):
+                    self._remove_locked(block)
+
+    def _blocks_locked(self, version: Version) -> "_Blocks":
+        return self._objects.get(version.key, {}).get(version.etag, NO_BLOCKS)
+
+    def _touch_locked(self, block: Block, stop: int) -> None:
+        if block.is_spent:
+            self._spent.move_to_end(block)
+        elif stop >= block.extent.stop:
+            self._unfresh_locked(block)
+            block.is_spent = True
+            self._spent[block] = None
+        else:
+            self._fresh.move_to_end(block)
+
+    def _unfresh_locked(self, block: Block) -> None:
+        del self._fresh[block]
+        self._fresh_versions[block.version] -= 1
+        if not self._fresh_versions[block.version]:
+            del self._fresh_versions[block.version]
+
+    def _evict_locked(self) -> None:
+        while self._held and self._held + self._reserved > self.budget:
+            self._remove_locked(next(iter(self._spent or self._fresh)))
+            self.evictions += 1
+
+    def _remove_locked(self, block: Block) -> None:
+        key, etag = block.version
+        versions = self._objects[key]
+        versions[etag].remove(block)
+        if not len(versions[etag]):
+            del versions[etag]
+            if not versions:
+                del self._objects[key]
+        if block.is_spent:
+            del self._spent[block]
+        else:
+            self._unfresh_locked(block)
+        self._held -= block.extent.size
+
+
+class _Blocks:
+    """The blocks of one version, by position; they do not overlap."""
+
+    __slots__ = ("_blocks", "_starts")
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._blocks: list[Block] = []
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self._blocks)
+
+    def at(self, offset: int) -> Block | None:
+        index = bisect_right(self._starts, offset) - 1
+        if index < 0 or self._blocks[index].extent.stop <= offset:
+            return None
+        return self._blocks[index]
+
+    def meeting(self, extent: Extent) -> list[Block]:
+        first = max(bisect_right(self._starts, extent.start) - 1, 0)
+        last = bisect_left(self._starts, extent.stop)
+        return [b for b in self._blocks[first:last] if b.extent.stop > extent.start]
+
+    def covering(self, extent: Extent) -> list[Block] | None:
+        found = []
+        at = extent.start
+        while at < extent.stop:
+            block = self.at(at)
+            if block is None:
+                return None
+            found.append(block)
+            at = block.extent.stop
+        return found
+
+    def add(self, block: Block) -> None:
+        index = bisect_left(self._starts, block.extent.start)
+        self._starts.insert(index, block.extent.start)
+        self._blocks.insert(index, block)
+
+    def remove(self, block: Block) -> None:
+        index = bisect_left(self._starts, block.extent.start)
+        del self._starts[index], self._blocks[index]
+
+
+NO_BLOCKS = _Blocks()
+"""What is known of a version nobody has read; it stays empty."""
