@@ -1,0 +1,118 @@
+"""
+What every test may use, and what every test is held to.
+
+Held to, without asking: a log record of WARNING or above that the test did not expect
+fails it (`expect_log`), and threads, file descriptors and FUSE mounts are back to where
+they were.
+
+To use: `state_home`, `emulator`, `bucket_name`, `cloud_environment`.
+"""
+
+import ctypes
+import gc
+import itertools
+import logging
+import os
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+GRACE_S = 3.0  # for threads that are ending and connections that are closing
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def state_home(tmp_path, monkeypatch):
+    """Make a home for state folders that is nobody else's; return its `ossfs`."""
+    home = tmp_path / "state-home"
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    return home / "ossfs"
+
+
+class ExpectedLogs(logging.Handler):
+    """Collects warnings and errors of ossfs, and knows which the test asked for."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.seen = []
+        self.expected = []
+
+    def emit(self, record):
+        self.seen.append(f"{record.levelname} {record.name}: {record.getMessage()}")
+
+    def __call__(self, pattern):
+        """Allow records in which `pattern` (a regular expression) is found, and demand one."""
+        self.expected.append(pattern)
+
+    def check(self):
+        for pattern in self.expected:
+            assert any(re.search(pattern, line) for line in self.seen), f"not logged: {pattern}"
+        surprises = [
+            line for line in self.seen if not any(re.search(one, line) for one in self.expected)
+        ]
+        assert [] == surprises, "logged, but not expected (see the fixture expect_log)"
+
+
+@pytest.fixture(autouse=True)
+def expect_log():
+    """Call it with a regular expression for each warning or error the test provokes."""
+    expected = ExpectedLogs()
+    logger = logging.getLogger("ossfs")
+    before = logger.level
+    logger.addHandler(expected)
+    yield expected
+    logger.removeHandler(expected)
+    logger.setLevel(before)
+    expected.check()
+
+
+def _threads():
+    return {thread for thread in threading.enumerate() if thread.is_alive()}
+
+
+def _descriptors():
+    found = set()
+    for fd in Path("/proc/self/fd").iterdir():
+        try:
+            found.add((fd.name, str(fd.readlink())))
+        except FileNotFoundError:
+            continue  # the one of iterdir itself
+    return found
+
+
+def _fuse_mounts():
+    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    return {line.split(" ")[4] for line in lines if " - fuse." in line or " - fuse " in line}
+
+
+LOOKS = {"threads": _threads, "descriptors": _descriptors, "FUSE mounts": _fuse_mounts}
+# Written by the tools that watch the tests, not by the tests.
+TOOLS = re.compile(r"/\.coverage|/\.hypothesis/|/\.pytest_cache/")
+
+
+def _left_behind(before):
+    left = {}
+    for name, look in LOOKS.items():
+        new = {one for one in look() - before[name] if not TOOLS.search(str(one))}
+        if new:
+            left[name] = new
+    return left
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """After the test, what it started has ended; a short grace lets endings finish."""
+    before = {name: look() for name, look in LOOKS.items()}
+    yield
+    left = _left_behind(before)
+    give_up = time.monotonic() + GRACE_S
+    while left and time.monotonic() < give_up:
+        gc.collect()
+        time.sleep(0.02)
+        left = _left_behind(before)
+    for mountpoint in left.get("FUSE mounts", ()):
+        ctypes.CDLL(None).umount2(os.fsencode(mountpoint), 2)  # MNT_DETACH: not for the next test
+    assert {} == left, "left behind by the test"
