@@ -9,9 +9,20 @@ Threads: pure functions.
 
 import re
 from collections.abc import Mapping
+from typing import TypedDict
 
 from ossfs.errors import InvalidName, InvalidRequest, NotSupported
 from ossfs.store.api import Headers, Limits
+
+
+class Where(TypedDict):
+    """Where an error happened, as `StoreError` takes it."""
+
+    operation: str
+    bucket: str
+    key: str
+    status: int
+
 
 _METADATA_NAME = re.compile(r"[a-zA-Z0-9-]+")
 _PRINTABLE = re.compile(r"[\x20-\x7e\t]*")

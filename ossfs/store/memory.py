@@ -46,14 +46,13 @@ from ossfs.store.api import (
     Stored,
     UploadsPage,
 )
-from ossfs.store.checks import check_headers, check_key, check_part_number, require
+from ossfs.store.checks import Where, check_headers, check_key, check_part_number, require
 from ossfs.store.limits import OSS_CAPABILITIES, OSS_LIMITS
 from ossfs.store.listing import cut
 from ossfs.store.memory_objects import (
     Object,
     Piece,
     Upload,
-    Where,
     as_appendable,
     as_link,
     as_multipart,

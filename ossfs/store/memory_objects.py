@@ -8,21 +8,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from ossfs.errors import InvalidRequest
 from ossfs.store.api import Body, Headers, Limits, ObjectInfo, Part
+from ossfs.store.checks import Where
 
 PIECE = 1 << 20
-
-
-class Where(TypedDict):
-    """Where an error happened, as `StoreError` takes it."""
-
-    operation: str
-    bucket: str
-    key: str
-    status: int
 
 
 class Object(NamedTuple):

@@ -1,0 +1,135 @@
+"""
+What the head of an answer says: an object's description, or which error it was.
+
+Threads: pure functions.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+from ossfs import errors
+from ossfs.store.api import ObjectInfo
+from ossfs.store.dialects.base import Call, Dialect, ErrorBody
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+_BY_STATUS: Mapping[int, type[errors.StoreError]] = {
+    203: errors.CallbackFailed,
+    401: errors.AccessDenied,
+    403: errors.AccessDenied,
+    405: errors.NotSupported,
+    408: errors.TimedOut,
+    409: errors.Conflict,
+    412: errors.PreconditionFailed,
+    416: errors.RangeNotSatisfiable,
+    429: errors.Throttled,
+    501: errors.NotSupported,
+    503: errors.Throttled,
+}
+
+
+def described(key: str, size: int, headers: Mapping[str, str], prefix: str) -> ObjectInfo:
+    """Return the description of an object of `size` bytes. ValueError: not readable."""
+    get = headers.get
+    meta = f"{prefix}meta-"
+    return ObjectInfo(
+        key=key,
+        size=size,
+        etag=etag_of(headers),
+        modified_ns=http_time_ns(headers["last-modified"]),
+        content_type=get("content-type", ""),
+        metadata={
+            name[len(meta) :]: value
+            for name, value in ((name.lower(), value) for name, value in headers.items())
+            if name.startswith(meta)
+        },
+        crc64=crc_of(headers, prefix),
+        storage_class=get(f"{prefix}storage-class", ""),
+        object_type=get(f"{prefix}object-type", ""),
+        version_id=get(f"{prefix}version-id"),
+        restore=get(f"{prefix}restore", ""),
+    )
+
+
+def etag_of(headers: Mapping[str, str]) -> str:
+    """Return the ETag without its quotes; empty: none."""
+    return headers.get("etag", "").strip('"')
+
+
+def crc_of(headers: Mapping[str, str], prefix: str) -> int | None:
+    """Return the CRC-64 of the whole object; None: the store has none."""
+    text = headers.get(f"{prefix}hash-crc64ecma")
+    return int(text) if text else None
+
+
+def content_range(headers: Mapping[str, str]) -> tuple[int, int, int]:
+    """Return start, stop and total size that a 206 tells. ValueError: it does not."""
+    found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+    if found is None:
+        raise ValueError(f"not a Content-Range: {headers.get('content-range')!r}")
+    return int(found[1]), int(found[2]) + 1, int(found[3])
+
+
+@lru_cache(maxsize=4096)
+def http_time_ns(text: str) -> int:
+    """Return an HTTP date as nanoseconds since 1970. ValueError: it is none."""
+    return int(parsedate_to_datetime(text).timestamp()) * 1_000_000_000
+
+
+def error_of(
+    dialect: Dialect, call: Call, status: int, headers: Mapping[str, str], body: bytes
+) -> errors.StoreError:
+    """Return the error that an answer stands for."""
+    said = dialect.codec.error(body or _hidden_body(headers, dialect)) or ErrorBody()
+    known = dialect.errors.get(said.code)
+    error_class = known or _class_of(status, call)
+    message = said.message or _plain_message(status, headers)
+    error: errors.StoreError
+    if error_class is errors.PositionMismatch:
+        position = int(headers.get(f"{dialect.prefix}next-append-position", "0"))
+        error = errors.PositionMismatch(message, next_position=position)
+    else:
+        error = error_class(message)
+    error.operation, error.bucket, error.key = call.operation, call.bucket, call.key
+    error.status, error.code, error.detail = status, said.code, said.detail
+    error.request_id = said.request_id or headers.get(f"{dialect.prefix}request-id", "")
+    if isinstance(error, errors.Transient):
+        error.retry_after_s = _wish(headers, dialect.prefix)
+    return error
+
+
+def _class_of(status: int, call: Call) -> type[errors.StoreError]:
+    if status == 404:  # noqa: PLR2004  # like the table's
+        return errors.NoSuchKey if call.key else errors.NoSuchBucket
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return errors.ServerFault if status >= 500 else errors.InvalidRequest  # noqa: PLR2004  # the same
+
+
+def _hidden_body(headers: Mapping[str, str], dialect: Dialect) -> bytes:
+    """Return the body of an error to HEAD, which comes as Base64 in a header."""
+    try:
+        return base64.b64decode(headers.get(f"{dialect.prefix}err", ""))
+    except binascii.Error:
+        return b""
+
+
+def _plain_message(status: int, headers: Mapping[str, str]) -> str:
+    if 300 <= status < 400 and "location" in headers:  # noqa: PLR2004  # redirects, not followed
+        return f"the store redirects to {headers['location']}; is that the endpoint?"
+    return ""
+
+
+def _wish(headers: Mapping[str, str], prefix: str) -> float | None:
+    """Return the seconds that the store wants to be left alone; None: it does not say."""
+    try:
+        if f"{prefix}qos-delay-time" in headers:
+            return int(headers[f"{prefix}qos-delay-time"]) / 1000
+        wish = float(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return max(wish, 0.0)

@@ -1,0 +1,221 @@
+"""
+Requests to one bucket and their answers: addressed, signed, sent, and told apart.
+
+The one repetition here is for a clock that the store finds wrong (15 minutes on OSS): it
+is corrected by the answer's Date and the request is sent once more. Everything else is
+left to `ossfs.store.retrying`.
+
+Threads: any; the only state is the clock's correction, a single number.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from ossfs import __version__
+from ossfs.clock import Clock
+from ossfs.crc64 import crc64
+from ossfs.errors import (
+    ChecksumMismatch,
+    ClockSkewed,
+    InvalidName,
+    ServerFault,
+    ShortBody,
+    StoreError,
+    Transient,
+)
+from ossfs.store.addressing import Endpoint
+from ossfs.store.answers import crc_of, error_of, http_time_ns
+from ossfs.store.api import Body
+from ossfs.store.credentials import CredentialsProvider
+from ossfs.store.dialects.base import Call, Dialect, encoded_path, encoded_query
+from ossfs.store.transport import PIECE, Request, Response, Transport
+
+SUCCESS = frozenset({200, 201, 204, 206})
+"""Not 203: OSS stored the object, but its callback failed."""
+
+MAX_ANSWER = 64 << 20
+"""Bytes of an answer that is not an object: a page of 1000 long names is some 4 MB."""
+MAX_ERROR = 256 << 10
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class CutShort(ShortBody):
+    """A body that ended early, with what had come of it, so that the rest can be asked for."""
+
+    received: memoryview = memoryview(b"")
+
+
+class Conversation:
+    """What all methods of a bucket share."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        dialect: Dialect,
+        credentials: CredentialsProvider,
+        endpoint: Endpoint,
+        bucket: str,
+        every_header: Mapping[str, str],
+        clock: Clock,
+    ) -> None:
+        if not _BUCKET_NAME.fullmatch(bucket):
+            raise InvalidName(f"not a bucket's name: {bucket!r}", bucket=bucket)
+        self.dialect = dialect
+        self.bucket = bucket
+        self.endpoint = endpoint
+        self._transport = transport
+        self._credentials = credentials
+        self._origin, self._path = endpoint.address(bucket)
+        self._every_header = {
+            "host": self._origin.authority,
+            "user-agent": f"ossfs/{__version__}",
+            **every_header,
+        }
+        self._clock = clock
+        self._skew_s = 0
+
+    def call(
+        self,
+        operation: str,
+        method: str,
+        key: str = "",
+        *,
+        query: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+    ) -> Call:
+        """Return a request with what every request carries."""
+        merged = {**self._every_header, **headers} if headers else dict(self._every_header)
+        return Call(operation, method, self.bucket, key, query or {}, merged, body)
+
+    def exchange(self, call: Call, *, is_repeatable: bool = False) -> Response:
+        """
+        Send the request and return its answer if that is a success, body unread.
+
+        `is_repeatable` says that sending it twice does no harm, so that a connection that
+        turns out to be dead is replaced silently. Any StoreError.
+        """
+        response = self._send(call, is_repeatable)
+        if response.status in SUCCESS:
+            return response
+        error = self._error(call, response)
+        if not (isinstance(error, ClockSkewed) and self._corrected(response)):
+            raise error
+        response = self._send(call, is_repeatable)
+        if response.status in SUCCESS:
+            return response
+        raise self._error(call, response)
+
+    def whole(self, call: Call, *, is_repeatable: bool = False) -> tuple[Response, bytes]:
+        """Do `exchange` and read the whole body, which is not an object's."""
+        response = self.exchange(call, is_repeatable=is_repeatable)
+        try:
+            return response, response.read(MAX_ANSWER)
+        except Transient as error:
+            raise self._placed(call, error)  # noqa: B904  # the same error, completed
+
+    def parsed(self, call: Call, read: Callable[[bytes], T]) -> T:
+        """Do `whole` for a request that changes nothing and return what `read` makes of it."""
+        _, body = self.whole(call, is_repeatable=True)
+        return self.understood(call, read, body)
+
+    def understood(self, call: Call, read: Callable[[bytes], T], body: bytes) -> T:
+        """Return what `read` makes of a body. ServerFault: nothing."""
+        try:
+            return read(body)
+        except (ValueError, KeyError) as error:
+            raise self.fault(call, f"unreadable answer: {error}") from error
+
+    def receive(self, call: Call, response: Response, size: int) -> tuple[bytearray, int]:
+        """Read an object's body of `size` bytes; return it and its CRC. CutShort."""
+        data = bytearray(size)
+        view = memoryview(data)
+        at = crc = 0
+        try:
+            while at < size:
+                count = response.read_into(view[at : at + PIECE])
+                if not count:
+                    raise ShortBody(
+                        f"the body ended after {at} of {size} bytes"
+                    )  # like the transport's
+                crc = crc64(view[at : at + count], crc)
+                at += count
+        except Transient as error:
+            response.discard()
+            short = CutShort(error.message)
+            short.received = view[:at].toreadonly()
+            raise self._placed(call, short) from error
+        response.finish()
+        return data, crc
+
+    def check_sent(self, call: Call, response: Response) -> int | None:
+        """Return the CRC that the store tells of what was sent. ChecksumMismatch."""
+        crc = crc_of(response.headers, self.dialect.prefix)
+        if crc is not None and crc != response.sent_crc64:
+            raise self.mismatch(call, response.sent_crc64, crc)
+        return crc
+
+    def mismatch(self, call: Call, ours: int | None, theirs: int) -> StoreError:
+        """Return the error for two CRCs that should be equal."""
+        message = f"CRC-64 here {ours}, at the store {theirs}"
+        return self._placed(call, ChecksumMismatch(message))
+
+    def fault(self, call: Call, message: str) -> StoreError:
+        """Return the error for an answer that no right server gives."""
+        return self._placed(call, ServerFault(message))
+
+    def error_in(self, call: Call, response: Response, body: bytes) -> StoreError | None:
+        """Return the error that an answer of status 200 may hold; None: it holds none."""
+        if self.dialect.codec.error(body) is None:
+            return None
+        return error_of(self.dialect, call, response.status, response.headers, body)
+
+    def _send(self, call: Call, is_repeatable: bool) -> Response:  # always given
+        if call.body is not None:
+            call.headers["content-length"] = str(call.body.size)
+        elif call.method in {"PUT", "POST"}:
+            call.headers["content-length"] = "0"
+        now_s = self._clock.now_ns() // 1_000_000_000 + self._skew_s
+        self.dialect.signer.sign(call, self._credentials.get(), now_s)
+        target = self._path + encoded_path(call.key)
+        if call.query:
+            target = f"{target}?{encoded_query(call.query)}"
+        request = Request(self._origin, call.method, target, call.headers, call.body, is_repeatable)
+        try:
+            return self._transport.send(request)
+        except Transient as error:
+            raise self._placed(call, error)  # noqa: B904  # the same error, completed
+
+    def _error(self, call: Call, response: Response) -> StoreError:
+        try:
+            body = b"" if call.method == "HEAD" else response.read(MAX_ERROR)
+            if call.method == "HEAD":
+                response.finish()
+        except Transient:
+            body = b""  # the status tells enough
+        return error_of(self.dialect, call, response.status, response.headers, body)
+
+    def _corrected(self, response: Response) -> bool:
+        """Set our clock by the answer's Date; say whether that made a difference."""
+        try:
+            theirs = http_time_ns(response.headers["date"]) // 1_000_000_000
+        except (KeyError, ValueError):
+            return False
+        skew = theirs - self._clock.now_ns() // 1_000_000_000
+        if abs(skew - self._skew_s) < 60:  # noqa: PLR2004  # a minute: not what the store minds
+            return False
+        _log.warning("this machine's clock is %d seconds behind the store's; corrected", skew)
+        self._skew_s = skew
+        return True
+
+    def _placed(self, call: Call, error: Transient) -> Transient:
+        error.operation, error.bucket, error.key = call.operation, call.bucket, call.key
+        return error

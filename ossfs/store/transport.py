@@ -1,0 +1,319 @@
+"""
+Requests over HTTP: the one module that knows requests and urllib3.
+
+`HttpTransport.send` sends one request and returns once the head of the answer is there; the
+caller reads the body, whole, and the connection goes back to the pool by itself. It sends
+the target exactly as given (nothing is quoted, decoded or normalised on the way), follows
+no redirect, decodes no content, and lets no foreign exception out: they become
+`Unreachable` or `TimedOut`, with the original as the cause.
+
+requests sets up TLS, certificates, proxies and pools, once for each origin. Its `Session`
+and `Response` are not used: they double the processor time of a small request.
+
+Threads: one transport serves all threads; a request waits for a connection when all are
+taken. A `Response` belongs to the thread that asked for it.
+"""
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import NamedTuple, Protocol
+
+from requests import PreparedRequest, utils
+from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, Retry, Timeout
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import (
+    EmptyPoolError,
+    HTTPError,
+    NewConnectionError,
+    ProtocolError,
+)
+from urllib3.exceptions import TimeoutError as AnyTimeoutError
+
+from ossfs.crc64 import crc64
+from ossfs.errors import TimedOut, Transient, Unreachable
+from ossfs.store.addressing import Origin, is_loopback
+from ossfs.store.api import Body
+
+PIECE = 1 << 20
+"""Bytes of a body read and sent at once: few calls, and they stay in the processor's cache."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, ready to be sent; `target` is percent-encoded, headers are ASCII."""
+
+    origin: Origin
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: Body | None = None
+    is_repeatable: bool = False
+    """Sending it twice does no harm: a connection that turns out dead is replaced silently."""
+
+
+class Response(Protocol):
+    """The head of an answer, and its body as long as it has not been read."""
+
+    status: int
+    headers: Mapping[str, str]
+    sent_crc64: int | None
+
+    def read(self, limit: int) -> bytes:
+        """Return the whole body, cut off behind `limit` bytes. TimedOut, Unreachable."""
+        ...
+
+    def read_into(self, view: memoryview) -> int:
+        """Fill `view` with the next bytes of the body; fewer only at its end, then 0."""
+        ...
+
+    def finish(self) -> None:
+        """Say that the body has been read; the connection may serve others."""
+        ...
+
+    def discard(self) -> None:
+        """Give the connection up without reading the body."""
+        ...
+
+
+class Transport(Protocol):
+    """What a bucket sends its requests through."""
+
+    def send(self, request: Request) -> Response:
+        """Send a request and return the head of its answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TransportOptions:
+    """How connections are made and kept."""
+
+    connections: int = 64
+    """Most connections to one origin; more requests at once wait for one to be free."""
+    connect_timeout_s: float = 10.0
+    """Time to establish a connection."""
+    read_timeout_s: float = 30.0
+    """Longest silence of the server, before the answer and inside of it."""
+    pool_timeout_s: int = 60
+    """Longest wait for one of the connections to be free."""
+    ca_bundle: str = ""
+    """File or folder of certificates to trust instead of the system's own."""
+    verify_tls: bool = True
+    """Whether the server's certificate is checked."""
+    proxies: Mapping[str, str] | None = field(default=None)
+    """Proxy by scheme; None: those of the environment (HTTP_PROXY, NO_PROXY …)."""
+
+
+class HttpTransport:
+    """See the module's docstring."""
+
+    def __init__(self, options: TransportOptions | None = None) -> None:
+        self._options = options or TransportOptions()
+        self._timeout = Timeout(
+            connect=self._options.connect_timeout_s, read=self._options.read_timeout_s
+        )
+        self._adapter = _Adapter(
+            pool_connections=16,
+            pool_maxsize=self._options.connections,
+            pool_block=True,
+            max_retries=0,
+        )
+        self._lock = threading.Lock()  # guards the creation of entries of _routes
+        self._routes: dict[Origin, _Route] = {}
+
+    def __repr__(self) -> str:
+        return f"HttpTransport({', '.join(map(str, self._routes))})"
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._adapter.close()
+
+    def send(self, request: Request) -> "HttpResponse":
+        """
+        Send a request and return the head of its answer.
+
+        Unreachable, TimedOut; and whatever the body raises when it cannot be read.
+        """
+        route = self._routes.get(request.origin) or self._route_to(request.origin)
+        try:
+            return self._send_once(route, request)
+        except Unreachable as error:
+            if not (request.is_repeatable and _found_it_closed(error)):
+                raise
+            _log.debug("%s had closed the connection, opening another", request.origin)
+            return self._send_once(route, request)
+
+    def _send_once(self, route: "_Route", request: Request) -> "HttpResponse":
+        outgoing = None if request.body is None else _Outgoing(request.body)
+        try:
+            raw = route.pool.urlopen(
+                request.method,
+                route.prefix + request.target,
+                outgoing if outgoing and outgoing.size else None,  # type: ignore[arg-type]  # views are sent as they are
+                request.headers,
+                _NO_RETRIES,
+                redirect=False,
+                assert_same_host=False,
+                timeout=self._timeout,
+                pool_timeout=self._options.pool_timeout_s,
+                preload_content=False,
+                decode_content=False,
+            )
+        except (HTTPError, OSError, ValueError) as error:
+            if outgoing and outgoing.failure:
+                raise outgoing.failure from None
+            raise _mapped(error, f"{request.method} {request.origin}") from error
+        return HttpResponse(raw, outgoing.crc if outgoing else None)
+
+    def _route_to(self, origin: Origin) -> "_Route":
+        with self._lock:
+            if origin not in self._routes:
+                self._routes[origin] = self._new_route(origin)
+            return self._routes[origin]
+
+    def _new_route(self, origin: Origin) -> "_Route":
+        """Let requests find proxy, certificates and pool for an origin."""
+        url = str(origin)
+        proxies = self._options.proxies
+        if proxies is None:
+            proxies = {} if is_loopback(origin.host) else utils.get_environ_proxies(url)
+        verify = self._options.verify_tls and (self._options.ca_bundle or True)
+        prepared = PreparedRequest()
+        prepared.prepare(method="GET", url=url)
+        pool = self._adapter.get_connection_with_tls_context(
+            prepared, verify, proxies=dict(proxies)
+        )
+        assert isinstance(pool, HTTPConnectionPool)  # noqa: S101  # typed wider than it is
+        self._adapter.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # so in requests
+        forwarded = pool.proxy is not None and origin.scheme == "http"
+        return _Route(pool, url if forwarded else "")
+
+
+class HttpResponse:
+    """An answer whose body is still in the connection; see `Response`."""
+
+    __slots__ = ("_raw", "headers", "sent_crc64", "status")
+
+    def __init__(self, raw: BaseHTTPResponse, sent_crc64: int | None) -> None:
+        self._raw = raw
+        self.status = raw.status
+        self.headers: Mapping[str, str] = raw.headers
+        self.sent_crc64 = sent_crc64
+
+    def __repr__(self) -> str:
+        return f"HttpResponse({self.status})"
+
+    def read(self, limit: int) -> bytes:
+        """Return the whole body, cut off (with the connection) behind `limit` bytes."""
+        try:
+            data = self._raw.read(limit + 1, decode_content=False)
+            if len(data) > limit:
+                self.discard()
+                return data[:limit]
+            self._raw.release_conn()
+        except (HTTPError, OSError, ValueError) as error:
+            self.discard()
+            raise _mapped(error, "reading the answer") from error
+        return data
+
+    def read_into(self, view: memoryview) -> int:
+        """Fill `view` with the next bytes of the body; fewer only at its end, then 0."""
+        try:
+            return self._raw._fp.readinto(view)  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001  # urllib3's own readinto copies
+        except (HTTPException, OSError, ValueError) as error:
+            self.discard()
+            raise _mapped(error, f"reading the answer's next {len(view)} bytes") from error
+
+    def finish(self) -> None:
+        """Give the connection back to the pool."""
+        self._raw.release_conn()
+
+    def discard(self) -> None:
+        """Give the connection up without reading the body."""
+        self._raw.close()
+        self._raw.release_conn()
+
+
+class _Route(NamedTuple):
+    """How to reach an origin: a pool, and what a proxy wants before the target."""
+
+    pool: HTTPConnectionPool
+    prefix: str
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections send bodies in large blocks and notice dead peers."""
+
+    def init_poolmanager(
+        self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: object
+    ) -> None:
+        super().init_poolmanager(
+            connections,
+            maxsize,
+            block,
+            blocksize=PIECE,
+            socket_options=[
+                *HTTPConnection.default_socket_options,  # TCP_NODELAY
+                (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+            ],
+            **pool_kwargs,
+        )
+
+
+class _Outgoing:
+    """A body on its way out: pieces, their CRC, and the reason when they could not be read."""
+
+    __slots__ = ("_body", "crc", "failure", "size")
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self.size = body.size
+        self.crc = 0
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        self.crc = 0
+        for offset in range(0, self.size, PIECE):
+            piece = self._read(offset, min(PIECE, self.size - offset))
+            self.crc = crc64(piece, self.crc)
+            yield piece
+
+    def _read(self, offset: int, length: int) -> bytes | memoryview:
+        try:
+            piece = self._body.read_at(offset, length)
+        except Exception as error:
+            self.failure = error
+            raise
+        if len(piece) != length:
+            self.failure = OSError(f"the body gave {len(piece)} bytes of {length} at {offset}")
+            raise self.failure
+        return piece
+
+
+_NO_RETRIES = Retry(total=False, redirect=False)
+
+
+def _mapped(error: Exception, what: str) -> Transient:
+    """Return our error for one of requests' or urllib3's, or of the socket's."""
+    if isinstance(error, NewConnectionError):  # a subclass of urllib3's time-outs
+        return Unreachable(f"{what}: {error}")
+    if isinstance(error, EmptyPoolError):
+        return TimedOut(f"{what}: no connection became free")
+    if isinstance(error, AnyTimeoutError | TimeoutError):
+        return TimedOut(f"{what}: {error}")
+    return Unreachable(f"{what}: {error}")
+
+
+def _found_it_closed(error: Unreachable) -> bool:
+    """Say whether the connection broke before anything of an answer was there."""
+    cause = error.__cause__
+    return isinstance(cause, ProtocolError) and any(
+        isinstance(arg, ConnectionResetError | BrokenPipeError) for arg in cause.args
+    )
