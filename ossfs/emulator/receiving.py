@@ -1,0 +1,103 @@
+"""
+Bodies on their way to disk, and bytes on their way out of it.
+
+Small bodies are hashed and written where they are; from a quarter of a megabyte on that
+happens in threads, one batch being written while the next one arrives, so that a large
+upload costs the other requests nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from hashlib import md5
+
+from ossfs.crc64 import crc64
+from ossfs.emulator.exchange import Body
+from ossfs.emulator.files import Files, FileWriter, Received, Segment
+from ossfs.emulator.refusals import Refused
+
+SMALL = 256 * 1024
+"""Bytes up to which a thread costs more than it saves."""
+
+_BATCH = 1 << 20
+
+EMPTY = Received(0, 0, md5(usedforsecurity=False).digest(), 0)
+
+
+@asynccontextmanager
+async def received(files: Files, body: Body, limit: int) -> AsyncIterator[Received]:
+    """
+    Put a body of at most `limit` bytes into a file of its own.
+
+    The file goes again when the block raises. Refused: EntityTooLarge, IncompleteBody.
+    """
+    if body.length is not None and body.length > limit:
+        raise Refused("EntityTooLarge", MaxSizeAllowed=str(limit), ProposedSize=str(body.length))
+    whole = EMPTY if body.length == 0 else await _to_file(files, body, limit)
+    try:
+        yield whole
+    except BaseException:
+        if whole.size:
+            files.discard([whole.blob])
+        raise
+
+
+async def sums(files: Files, segments: Sequence[Segment]) -> Received:
+    """Return size, MD5 and CRC of bytes that are already on disk (`blob` is 0)."""
+    blobs = [segment.blob for segment in segments]
+    files.pin(blobs)
+    try:
+        return await asyncio.to_thread(_sums, files, segments)
+    finally:
+        files.unpin(blobs)
+
+
+async def _to_file(files: Files, body: Body, limit: int) -> Received:
+    writer = files.create()
+    try:
+        if body.length is not None and body.length <= SMALL:
+            writer.write([await body.read(SMALL)])
+        else:
+            await _stream(body, writer, limit)
+        whole = writer.finish()
+    except BaseException:
+        writer.abandon()
+        raise
+    if not whole.size:
+        writer.abandon()
+    return whole
+
+
+async def _stream(body: Body, writer: FileWriter, limit: int) -> None:
+    batch: list[bytes] = []
+    batched = total = 0
+    writing: asyncio.Future[None] | None = None
+    try:
+        async for chunk in body.chunks():
+            batch.append(chunk)
+            batched += len(chunk)
+            total += len(chunk)
+            if total > limit:
+                raise Refused("EntityTooLarge", MaxSizeAllowed=str(limit))
+            if batched >= _BATCH:
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(asyncio.to_thread(writer.write, batch))
+                batch, batched = [], 0
+    finally:
+        if writing is not None:
+            await writing
+    if batch:
+        await asyncio.to_thread(writer.write, batch)
+
+
+def _sums(files: Files, segments: Sequence[Segment]) -> Received:
+    hashed = md5(usedforsecurity=False)
+    crc = size = 0
+    for blob, offset, length in segments:
+        for start in range(0, length, _BATCH):
+            piece = files.read([Segment(blob, offset + start, min(_BATCH, length - start))])
+            hashed.update(piece)
+            crc = crc64(piece, crc)
+            size += len(piece)
+    return Received(0, size, hashed.digest(), crc)
