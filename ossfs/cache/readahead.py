@@ -75,6 +75,8 @@ class Plan(NamedTuple):
 @dataclass(slots=True)
 class _Stream:
     start: int
+    low: int
+    """Where the read that went farthest back started."""
     position: int
     """Where the read that went farthest stopped."""
     planned: int
@@ -145,7 +147,7 @@ class Readahead:
     def _stream_of(self, extent: Extent) -> _Stream | None:
         nearby = self._config.nearby
         for stream in self._streams:
-            low = stream.start - nearby
+            low = stream.low - nearby
             high = stream.position + nearby
             if stream.window:
                 low = max(low, stream.position - self._config.behind)
@@ -157,17 +159,18 @@ class Readahead:
     def _begin(self, extent: Extent, part: int) -> tuple[_Stream, Extent]:
         start, stop = self._on_grid(extent)
         first = min(self._config.first, part)
-        stream = _Stream(start, start, start)
-        if not self._streams and (start == 0 or self._size <= first):
-            stream = _Stream(0, 0, 0, window=first, grown_at=first)
+        stream = _Stream(start, start, start, start)
+        # Two requests of the kernel may have crossed each other, so not exactly from 0.
+        if not self._streams and (start <= self._config.nearby or self._size <= first):
+            stream = _Stream(0, 0, 0, 0, window=first, grown_at=first)
             stop = self._size if self._size <= min(self._config.small, part) else max(stop, first)
         self._streams.append(stream)
         return stream, Extent(stream.start, min(stop, self._size))
 
     def _go_on(self, stream: _Stream, extent: Extent, part: int, *, is_ready: bool) -> Extent:
         start, stop = self._on_grid(extent)
-        if start < stream.start:
-            stream.start = start
+        if start < stream.low:
+            stream.low = start
         elif extent.stop > stream.planned:
             stop = max(stop, self._next_stop(stream, max(start, stream.planned), part))
         elif stream.window:
@@ -180,9 +183,6 @@ class Readahead:
         return Extent(start, stop)
 
     def _ahead_of(self, stream: _Stream, part: int, room: int) -> Iterator[Extent]:
-        stream.planned = max(
-            stream.planned, min(self._size, _up(stream.position, self._config.grain))
-        )
         if not stream.window:
             return
         if stream.position - stream.start < min(self._config.first, part) // 2:
