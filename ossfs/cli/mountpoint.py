@@ -64,9 +64,10 @@ def mount_at(path: Path) -> KernelMount | None:
 def located(directory: str | Path) -> Path:
     """Return the path as the kernel writes it, without touching what is mounted there."""
     path = Path(directory).absolute()
-    if path.is_symlink():
-        return Path(os.path.realpath(path))
-    return Path(os.path.realpath(path.parent), path.name)
+    here = Path(os.path.realpath(path.parent), path.name)
+    if path.name != ".." and mount_at(here) is not None:
+        return here
+    return Path(os.path.realpath(path))
 
 
 def prepare(path: Path, *, nonempty: bool, say: Callable[[str], None]) -> None:
