@@ -8,8 +8,13 @@ they were.
 To use: `state_home`, `emulator`, `bucket_name`, `cloud_environment`.
 """
 
+import base64
 import ctypes
+import email.utils
 import gc
+import hashlib
+import hmac
+import http.client
 import itertools
 import logging
 import os
@@ -116,3 +121,48 @@ def nothing_left_behind():
     for mountpoint in left.get("FUSE mounts", ()):
         ctypes.CDLL(None).umount2(os.fsencode(mountpoint), 2)  # MNT_DETACH: not for the next test
     assert {} == left, "left behind by the test"
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory):
+    """Start the embedded server, in a process of its own, admin endpoint on, for all tests."""
+    from ossfs.emulator.process import EmulatorProcess  # noqa: PLC0415  # few tests need it
+
+    with EmulatorProcess(tmp_path_factory.mktemp("emulator")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket_name(emulator):
+    """Make a bucket that no other test uses; faults and counters begin anew with it."""
+    emulator.clear_faults()
+    emulator.reset_stats()
+    emulator.set_latency(0)
+    emulator.set_clock_offset(0)
+    name = f"bucket-{next(_numbers)}"
+    make_bucket(emulator, name)
+    return name
+
+
+def make_bucket(emulator, name):
+    """Create a bucket with a request signed by hand (V1), without any client of ours."""
+    date = email.utils.formatdate(usegmt=True)
+    to_sign = f"PUT\n\n\n{date}\n/{name}/"
+    mac = hmac.new(emulator.secret.encode(), to_sign.encode(), hashlib.sha1).digest()
+    signature = f"OSS {emulator.key_id}:{base64.b64encode(mac).decode()}"
+    connection = http.client.HTTPConnection(emulator.host, emulator.port, timeout=30)
+    try:
+        connection.request("PUT", f"/{name}/", headers={"Date": date, "Authorization": signature})
+        answer = connection.getresponse()
+        assert 200 == answer.status, answer.read()
+        answer.read()
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def cloud_environment(emulator, monkeypatch):
+    """Put the server's credentials into the environment, where ossfs looks for them."""
+    monkeypatch.setenv("OSS_ACCESS_KEY_ID", emulator.key_id)
+    monkeypatch.setenv("OSS_ACCESS_KEY_SECRET", emulator.secret)
+    monkeypatch.delenv("OSS_SESSION_TOKEN", raising=False)
