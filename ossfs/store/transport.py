@@ -217,7 +217,7 @@ class HttpResponse:
             if len(data) > limit:
                 self.discard()
                 return data[:limit]
-            self._raw.release_conn()
+            self.finish()
         except (HTTPError, OSError, ValueError) as error:
             self.discard()
             raise _mapped(error, "reading the answer") from error
@@ -233,6 +233,8 @@ class HttpResponse:
 
     def finish(self) -> None:
         """Give the connection back to the pool."""
+        if not self._raw.closed:  # an empty body, which nobody had a reason to read
+            self._raw.drain_conn()
         self._raw.release_conn()
 
     def discard(self) -> None:
