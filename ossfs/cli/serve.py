@@ -70,7 +70,7 @@ def serve(
     Example:
       ossfs serve /tmp/objects --bucket demo
       ossfs mount oss://demo /mnt/demo --endpoint http://127.0.0.1:9000
-    """
+    """  # noqa: D301  # click reads the backspace: the example keeps its lines
     if importlib.util.find_spec("aiohttp") is None:
         raise click.ClickException(
             "the embedded server needs aiohttp: pip install 'ossfs-mount[emulator]'"

@@ -5,7 +5,7 @@ A file ("blob") is written once, then only read, linked from the segments table,
 unlinked when no segment names it any more. A key never becomes a file name. A file whose
 transaction never happened is an orphan and is swept at the next start.
 
-Threads: `FileWriter` is used by one thread at a time (any thread); everything else
+Threads: `FileWriter` may `hash` in one thread while it stores in another; everything else
 belongs to the event loop's thread, except that unlinking happens in the pool.
 """
 
@@ -58,9 +58,17 @@ class FileWriter:
 
     def write(self, chunks: Sequence[bytes]) -> None:
         """Append the chunks, in order; OSError when the disk does not take them."""
+        self.hash(chunks)
+        self.store(chunks)
+
+    def hash(self, chunks: Sequence[bytes]) -> None:
+        """Do the half of `write` that computes; `store` may run beside it."""
         for chunk in chunks:
             self._md5.update(chunk)
             self.crc = crc64(chunk, self.crc)
+
+    def store(self, chunks: Sequence[bytes]) -> None:
+        """Do the half of `write` that goes to disk."""
         for first in range(0, len(chunks), _IOV_MAX):
             self._write_all(chunks[first : first + _IOV_MAX])
 

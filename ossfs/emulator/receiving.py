@@ -71,7 +71,8 @@ async def _to_file(files: Files, body: Body, limit: int) -> Received:
 async def _stream(body: Body, writer: FileWriter, limit: int) -> None:
     batch: list[bytes] = []
     batched = total = 0
-    writing: asyncio.Future[None] | None = None
+    writing: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    writing.set_result(None)
     try:
         async for chunk in body.chunks():
             batch.append(chunk)
@@ -80,15 +81,20 @@ async def _stream(body: Body, writer: FileWriter, limit: int) -> None:
             if total > limit:
                 raise Refused("EntityTooLarge", MaxSizeAllowed=str(limit))
             if batched >= _BATCH:
-                if writing is not None:
-                    await writing
-                writing = asyncio.ensure_future(asyncio.to_thread(writer.write, batch))
+                await writing
+                writing = _written(writer, batch)
                 batch, batched = [], 0
     finally:
-        if writing is not None:
-            await writing
+        await writing
     if batch:
-        await asyncio.to_thread(writer.write, batch)
+        await _written(writer, batch)
+
+
+def _written(writer: FileWriter, batch: list[bytes]) -> "asyncio.Future[object]":
+    # MD5 alone takes as long as the disk: 750 MB/s against 0.5 to 2 GB/s.
+    return asyncio.gather(
+        asyncio.to_thread(writer.hash, batch), asyncio.to_thread(writer.store, batch)
+    )
 
 
 def _sums(files: Files, segments: Sequence[Segment]) -> Received:

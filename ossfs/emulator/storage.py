@@ -12,6 +12,9 @@ in its key; everything that names "the object of this key" goes through
 Threads: the event loop's thread only. Statements take microseconds, so nothing else waits.
 """
 
+import errno
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -126,9 +129,14 @@ class Storage:
         directory.mkdir(parents=True, exist_ok=True)
         self.clock = clock
         self.limits = limits
-        self.files = Files(directory / "blobs")
-        self.db = _connect(directory / "meta.sqlite")
-        self._sweep()
+        self._lock = _lock(directory)
+        try:
+            self.db = _connect(directory / "meta.sqlite")
+            self.files = Files(directory / "blobs")
+            self._sweep()
+        except BaseException:
+            os.close(self._lock)
+            raise
 
     @contextmanager
     def change(self) -> Iterator[Change]:
@@ -170,18 +178,40 @@ class Storage:
         """Finish pending removals and close the database."""
         self.files.close()
         self.db.close()
+        os.close(self._lock)
+
+
+def _lock(directory: Path) -> int:
+    """Keep other servers off: their sweep would remove bodies that are being received."""
+    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise OSError(errno.EBUSY, "another server uses the directory", str(directory)) from None
+    return fd
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None)
+    try:
+        _prepare(db, path)
+    except sqlite3.Error as error:
+        db.close()
+        raise OSError(f"{path} cannot be used: {error}") from error
+    except OSError:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode=WAL")
     # NORMAL: safe against SIGKILL; after a power loss the last seconds may be missing.
     db.execute("PRAGMA synchronous=NORMAL")
     db.execute("PRAGMA cache_size=-65536")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version not in (0, _SCHEMA_VERSION):
-        db.close()
         raise OSError(f"{path} was written by another version ({version}) of this server")
     db.executescript(_SCHEMA)
     db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
-    return db

@@ -170,7 +170,8 @@ async def delete_objects(service: Service, call: Call) -> Answer:
     keys = [one.find("Key") for one in named]
     if not all(keys):
         raise Refused("MalformedXML")
-    service.objects.delete(call.bucket, keys)
+    current = [one.find("Key") for one in named if one.find("VersionId") in ("", "null")]
+    service.objects.delete(call.bucket, current)
     if root.find("Quiet").strip().lower() == "true":
         return Answer()
     deleted: list[xml.Node] = [("Deleted", [("Key", encode(key))]) for key in keys]

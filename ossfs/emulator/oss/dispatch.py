@@ -95,7 +95,7 @@ _SERVICE: dict[str, _Rules] = {
 
 # Parts of the API that are not here; without this list, `PUT /?lifecycle` would make a bucket.
 _ABSENT = frozenset(
-    """callback cname comp cors encryption inventory lifecycle live logging metaQuery policy qos
+    """cname comp cors encryption inventory lifecycle live logging metaQuery policy qos
     qosInfo referer regions replication requestPayment resourceGroup seal tagging
     transferAcceleration vod website worm wormExtend wormId x-oss-async-process x-oss-batchGet
     x-oss-delete x-oss-dir x-oss-rename""".split()  # noqa: SIM905  # forty lines otherwise
@@ -116,7 +116,7 @@ def operation_of(call: Call) -> Operation:
     if "x-oss-copy-source" in call.headers:
         names.add("x-oss-copy-source")
     for wanted, operation in levels.get(call.method, ()):
-        if names.issuperset(wanted) and (wanted or not names & _absent(call)):
+        if names.issuperset(wanted) and (wanted or not names & _ABSENT):
             return operation
     absent = names & _ABSENT
     if not absent:
@@ -130,10 +130,6 @@ def operation_of(call: Call) -> Operation:
 async def _not_configured(service: Service, call: Call) -> Answer:
     service.buckets.get(call.bucket)
     raise Refused(next(code for name, code in _NOT_CONFIGURED.items() if name in call.query))
-
-
-def _absent(call: Call) -> frozenset[str]:
-    return _ABSENT - {"callback"} if call.method in ("GET", "HEAD") else _ABSENT
 
 
 def check_access(service: Service, call: Call, operation: Operation) -> None:

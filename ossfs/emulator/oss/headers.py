@@ -42,6 +42,9 @@ def attributes(call: Call, limits: Limits) -> Attributes:
     kept = {"Content-Type": given.get("Content-Type") or "application/octet-stream"}
     kept.update((name, given[name]) for name in _KEPT if name in given)
     kept.update(_user_metadata(call, limits))
+    for name, value in kept.items():
+        if not _is_utf8(value):
+            raise invalid(name, "", "The value is not valid UTF-8.")
     encryption = given.get(_ENCRYPTION)
     if encryption is not None:
         if encryption not in ("AES256", "KMS", "SM4"):
@@ -78,6 +81,12 @@ def flag(call: Call, name: str) -> bool:
     if value not in ("true", "false"):
         raise invalid(name, value)
     return value == "true"
+
+
+def check_no_callback(call: Call) -> None:
+    """Raise Refused (NotImplemented) for a callback: silence would pretend it was called."""
+    if "x-oss-callback" in call.headers or "callback" in call.query:
+        raise Refused("NotImplemented", "This server makes no callbacks.", Header="x-oss-callback")
 
 
 def check_unconditional(call: Call) -> None:
@@ -164,7 +173,17 @@ def overridden(call: Call, headers: dict[str, str]) -> dict[str, str]:
     given = {name: call.query[name] for name in _OVERRIDES if call.query.get(name)}
     if given and call.anonymous:
         raise Refused("InvalidRequest", "Overriding headers needs a signed request.")
+    for name, value in given.items():
+        if not value.isprintable():
+            raise invalid(name, value)
     return headers | {_OVERRIDES[name]: value for name, value in given.items()}
+
+
+def current_only(call: Call) -> None:
+    """Raise Refused (NoSuchVersion) for a version's id: only 'null', the current one, exists."""
+    version = call.query.get("versionId", "null")
+    if version not in ("", "null"):
+        raise Refused("NoSuchVersion", "The specified version does not exist.", VersionId=version)
 
 
 def _user_metadata(call: Call, limits: Limits) -> dict[str, str]:
@@ -175,9 +194,15 @@ def _user_metadata(call: Call, limits: Limits) -> dict[str, str]:
             if not _META_NAME.fullmatch(short):
                 raise invalid(name, value, "The name of the user metadata is invalid.")
             found[_META + short] = value
-    total = sum(
-        len(name) + len(value.encode(errors="surrogateescape")) for name, value in found.items()
-    )
+    total = sum(len(name) + len(value.encode(errors="replace")) for name, value in found.items())
     if total > limits.max_metadata:
         raise Refused("MetadataTooLarge", MaxSizeAllowed=str(limits.max_metadata))
     return found
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -83,6 +83,7 @@ async def complete(service: Service, call: Call) -> Answer:
     """POST /key?uploadId=U."""
     bucket = service.buckets.get(call.bucket)
     upload = call.query["uploadId"]
+    fields.check_no_callback(call)
     encode = encoder(call)
     text = await call.body.read(_MAX_XML)
     listed = None

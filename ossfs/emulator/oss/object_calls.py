@@ -21,6 +21,7 @@ async def put_object(service: Service, call: Call) -> Answer:
     """PUT /key."""
     bucket = service.buckets.get(call.bucket)
     fields.check_unconditional(call)
+    fields.check_no_callback(call)
     fields.check_traffic_limit(call)
     given = fields.attributes(call, service.settings.limits)
     forbid = fields.flag(call, "x-oss-forbid-overwrite")
@@ -57,6 +58,7 @@ async def get_object(service: Service, call: Call) -> Answer:
     if "x-oss-process" in call.query:
         raise Refused("NotImplemented", "Processing of objects is not implemented.")
     service.buckets.get(call.bucket)
+    fields.current_only(call)
     fields.check_traffic_limit(call)
     row = service.objects.followed(call.bucket, call.key)
     conditions.check(call.headers, row.etag, row.modified_s)
@@ -88,6 +90,7 @@ def _content(service: Service, row: Row, wanted: Extent, headers: dict[str, str]
 async def head_object(service: Service, call: Call) -> Answer:
     """HEAD /key."""
     service.buckets.get(call.bucket)
+    fields.current_only(call)
     row = service.objects.followed(call.bucket, call.key)
     conditions.check(call.headers, row.etag, row.modified_s)
     headers = fields.described(row, service.clock.now_ns())
@@ -97,6 +100,7 @@ async def head_object(service: Service, call: Call) -> Answer:
 async def get_object_meta(service: Service, call: Call) -> Answer:
     """HEAD /key?objectMeta: the cheap subset; of a symlink, the link's own."""
     service.buckets.get(call.bucket)
+    fields.current_only(call)
     row = service.objects.get(call.bucket, call.key)
     conditions.check(call.headers, row.etag, row.modified_s)
     headers = {
@@ -115,7 +119,8 @@ async def get_object_meta(service: Service, call: Call) -> Answer:
 async def delete_object(service: Service, call: Call) -> Answer:
     """DELETE /key: 204 whether it was there or not."""
     service.buckets.get(call.bucket)
-    service.objects.delete(call.bucket, [call.key])
+    if call.query.get("versionId", "null") in ("", "null"):
+        service.objects.delete(call.bucket, [call.key])
     return Answer(204)
 
 
@@ -148,10 +153,12 @@ async def copy_object(service: Service, call: Call) -> Answer:
 def copy_source(service: Service, call: Call) -> tuple[str, str, Row]:
     """Return bucket, key and object that x-oss-copy-source names, its conditions checked."""
     given = call.headers[_COPY]
-    path, _, _ = given.partition("?")
+    path, _, version = given.partition("?versionId=")
     bucket, _, key = unquote(path, errors="replace").removeprefix("/").partition("/")
     if not key:
         raise invalid(_COPY, given)
+    if version not in ("", "null"):
+        raise Refused("NoSuchVersion", "The specified version does not exist.", VersionId=version)
     service.buckets.get(bucket)
     row = service.objects.get(bucket, key)
     service.objects.check_readable(row)
