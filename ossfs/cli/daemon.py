@@ -20,8 +20,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -102,7 +102,6 @@ class Channel:
 def run(config: MountConfig, directory: str, *, ready_fd: int | None) -> int:
     """Mount, serve until unmounted, clean up; return the exit code."""
     channel = Channel(ready_fd)
-    logging.getLogger("ossfs").addHandler(logging.NullHandler())  # until the log is open
     mountpoint = kernel.located(directory)
     try:
         kernel.require_fuse(allow_other=config.posix.allow_other)
@@ -114,8 +113,6 @@ def run(config: MountConfig, directory: str, *, ready_fd: int | None) -> int:
         with closing(StateDirectory.acquire(config)) as state:
             return _run_in(state, config, mountpoint, channel)
     except OssfsError as error:
-        if channel.is_background:  # in the foreground, the same terminal says it below
-            logger.error("cannot mount %s at %s: %s", config.url, mountpoint, error)  # noqa: TRY400  # no trace: the user's mistake or the store's answer
         reason = explain(error, config)
         channel.failed(
             f"cannot mount {config.url} at {directory}\n  {reason}",
@@ -126,41 +123,52 @@ def run(config: MountConfig, directory: str, *, ready_fd: int | None) -> int:
 
 def _run_in(state: StateDirectory, config: MountConfig, mountpoint: Path, channel: Channel) -> int:
     os.umask(0o077)  # journal, staging and log are nobody else's business
-    _start_log(config, state.path, channel)
-    from ossfs.assembly import open_mount  # noqa: PLC0415  # slow; its errors belong to the log
+    with _logging(config, state.path, channel):
+        from ossfs.assembly import open_mount  # noqa: PLC0415  # slow; what it prints is logged
 
-    mount: Mount = open_mount(config, state.path)
-    try:
-        session = Session(
-            mount,
-            mountpoint,
-            lambda: channel.ready(mountpoint, str(config.url)),
-            deadline_s=config.store.deadline_s,
-        )
-        handlers = {
-            "status": lambda _: _status(mount),
-            "drain": lambda request: _drain(mount, request.get("deadline_s")),
-            "hurry": lambda _: session.hurry(),
-        }
-        with closing(Server(state.path, handlers)) as control:
-            state.describe(
-                Record(
-                    url=str(config.url),
-                    endpoint=config.store.endpoint or "",
-                    mountpoint=str(mountpoint),
-                    pid=os.getpid(),
-                    started_ns=time.time_ns(),
-                    socket=str(control.path),
-                )
-            )
-            os.chdir("/")  # a working directory keeps its file system busy
-            session.run()
-            if not mount.drain(session.deadline_s):
-                _tell_what_is_left(mount, config)
-    finally:
-        mount.close()
-    logger.info("unmounted %s", mountpoint)
+        try:
+            mount: Mount = open_mount(config, state.path)
+            try:
+                _serve(mount, state, config, mountpoint, channel)
+            finally:
+                mount.close()
+        except OssfsError as error:
+            if channel.is_background:  # in the foreground, the same terminal says it again
+                logger.error("cannot mount %s at %s: %s", config.url, mountpoint, error)  # noqa: TRY400  # a user's mistake or a store's answer has no trace
+            raise
+        logger.info("unmounted %s", mountpoint)
     return 0
+
+
+def _serve(
+    mount: Mount, state: StateDirectory, config: MountConfig, mountpoint: Path, channel: Channel
+) -> None:
+    session = Session(
+        mount,
+        mountpoint,
+        lambda: channel.ready(mountpoint, str(config.url)),
+        deadline_s=config.store.deadline_s,
+    )
+    handlers = {
+        "status": lambda _: _status(mount),
+        "drain": lambda request: _drain(mount, request.get("deadline_s")),
+        "hurry": lambda _: session.hurry(),
+    }
+    with closing(Server(state.path, handlers)) as control:
+        state.describe(
+            Record(
+                url=str(config.url),
+                endpoint=config.store.endpoint or "",
+                mountpoint=str(mountpoint),
+                pid=os.getpid(),
+                started_ns=time.time_ns(),
+                socket=str(control.path),
+            )
+        )
+        os.chdir("/")  # a working directory keeps its file system busy
+        session.run()
+        if not mount.drain(session.deadline_s):
+            _tell_what_is_left(mount, config)
 
 
 def _status(mount: Mount) -> list[dict[str, Any]]:
@@ -263,39 +271,50 @@ class Session:
             logger.error("%s", error)  # noqa: TRY400  # the message says it all
 
 
-def _start_log(config: MountConfig, state: Path, channel: Channel) -> None:
+@contextmanager
+def _logging(config: MountConfig, state: Path, channel: Channel) -> Iterator[None]:
     """Send the log of ossfs to its place; in the background, standard output and error, too."""
     file = config.logging.log_file
     if file is None and channel.is_background:
         file = state / "mount.log"
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     if file is not None:
-        _put_aside(file)
-        try:
-            handler = logging.FileHandler(file)
-        except OSError as error:
-            raise InvalidOption(f"--log-file: {file}: {error.strerror}") from error
+        handler = _log_file(file)
         channel.log(file)
         if channel.is_background:
-            # What libfuse and a dying interpreter write goes there, too; whoever waits for
-            # the end of our output (a shell's pipe) is released.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            fd = os.open(file, os.O_WRONLY | os.O_APPEND)
-            os.dup2(fd, 1)
-            os.dup2(fd, 2)
-            os.close(fd)
+            _redirect_output(file)
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s %(threadName)s: %(message)s")
     )
     root = logging.getLogger("ossfs")
     root.addHandler(handler)
     root.setLevel(config.logging.log_level.upper())
-
-
-def _put_aside(file: Path) -> None:
     try:
-        if file.stat().st_size > LARGEST_LOG:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _log_file(file: Path) -> logging.FileHandler:
+    try:
+        if file.exists() and file.stat().st_size > LARGEST_LOG:
             file.replace(file.with_name(f"{file.name}.1"))
-    except OSError:
-        return  # not there yet, or not ours: opening it will tell
+        return logging.FileHandler(file)
+    except OSError as error:
+        raise InvalidOption(f"--log-file: {file}: {error.strerror}") from error
+
+
+def _redirect_output(file: Path) -> None:
+    """
+    Let everything this process prints go to the log.
+
+    libfuse and a dying interpreter write to standard error, and whoever waits for the end
+    of our output (a shell's pipe) is released.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    fd = os.open(file, os.O_WRONLY | os.O_APPEND)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)

@@ -67,7 +67,7 @@ def _facts(error: OssfsError, config: MountConfig | None) -> dict[str, str]:
     endpoint, file = "the endpoint", None
     if config is not None:
         bucket = config.url.bucket
-        region = f"the endpoint of region {config.store.region or 'cn-hangzhou'}"
+        region = f"the endpoint of region {config.store.region}"
         endpoint = config.store.endpoint or region
         file = config.store.credentials_file
     return {

@@ -15,6 +15,7 @@ import click
 
 from ossfs.config import OPTIONS, MountConfig, resolve, split_o
 from ossfs.config.kinds import BOOLEAN
+from ossfs.errors import InvalidOption
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,7 +51,10 @@ def read_config(
         for name, value in flags.items()
         if value is not None
     }
-    return resolve(url, flags=given, o=words, file=config_file)
+    config = resolve(url, flags=given, o=words, file=config_file)
+    if config.store.endpoint is None and config.store.region is None:
+        raise InvalidOption("where is the bucket? Give --endpoint URL or --region NAME")
+    return config
 
 
 @click.command(short_help="Mount a bucket as a directory.")

@@ -55,9 +55,9 @@ def offline(folder: Path) -> list[dict[str, Any]]:
     """Return the uploads in the journal of a folder nobody uses. JournalDamaged."""
     if not (folder / "journal.db").exists():
         return []
-    from ossfs.writeback.recovery import pending_uploads  # noqa: PLC0415  # rarely needed
+    from ossfs.writeback.recovery import pending  # noqa: PLC0415  # rarely needed
 
-    return [asdict(one) for one in pending_uploads(folder)]
+    return [asdict(one) for one in pending(folder)]
 
 
 @click.group(short_help="Show bytes that are not in a bucket yet.")

@@ -42,20 +42,24 @@ class StoreConfig:
         None,
         TEXT,
         "Region of the bucket, e.g. `cn-hangzhou`; part of every V4 signature.",
-        default_note="from the endpoint's name, else `cn-hangzhou`",
+        default_note="from the endpoint's name",
     )
-    signature_version: str = option("v4", choice("v1", "v4"), "How requests are signed.")
+    signature_version: str = option(
+        "auto",
+        choice("auto", "v1", "v4"),
+        "How requests are signed. `auto`: by version 4 when the region is known, else by 1.",
+    )
     addressing: str = option(
         "auto",
-        choice("auto", "virtual", "path"),
-        "Where the bucket's name goes: before the host name (`virtual`) or into the path."
-        " `auto`: into the path for IP addresses and localhost.",
+        choice("auto", "virtual", "path", "cname"),
+        "Where the bucket's name goes: before the host name (`virtual`), into the path, or"
+        " nowhere, when the endpoint is a domain bound to the bucket (`cname`)."
+        " `auto`: into the path for IP addresses and localhost, else before the host name.",
     )
     credentials_file: Path | None = option(
         None,
         PATH,
-        "File with the lines `access_key_id = …`, `access_key_secret = …` and perhaps"
-        " `session_token = …`, readable by its owner only.",
+        "File of lines `bucket:id:secret` or `id:secret`, readable by its owner only.",
         default_note="the environment: `OSS_ACCESS_KEY_ID`, `OSS_ACCESS_KEY_SECRET`,"
         " `OSS_SESSION_TOKEN`",
     )
