@@ -2,7 +2,7 @@
 The options, grouped as the parts that use them, and the URL of what is mounted.
 
 A field's name is the option's name; durations end in `_s` here (seconds) and not in
-the option. None means that the default is found out when it is needed.
+the option; sizes are bytes. None means that the default is found out when it is needed.
 """
 
 import re
@@ -29,7 +29,7 @@ from ossfs.errors import InvalidOption
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
-    """How the object store is reached; times in seconds."""
+    """How the object store is reached."""
 
     endpoint: str | None = option(
         None,
@@ -87,7 +87,7 @@ class StoreConfig:
 
 @dataclass(frozen=True, slots=True)
 class CacheConfig:
-    """Copies that may be thrown away; times in seconds."""
+    """Copies that may be thrown away."""
 
     cache_dir: Path | None = option(
         None,
@@ -128,7 +128,7 @@ class CacheConfig:
 
 @dataclass(frozen=True, slots=True)
 class WritebackConfig:
-    """Bytes on their way to the bucket; sizes in bytes."""
+    """Bytes on their way to the bucket."""
 
     state_dir: Path | None = option(
         None,
