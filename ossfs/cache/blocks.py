@@ -8,8 +8,9 @@ answer into smaller pieces would free nothing: a slice keeps the whole buffer in
 what is counted here and what the process holds are the same number.
 
 Bytes that are still under way are counted too: `reserve` comes before a request, `put`
-or `release` after it. Eviction goes in this order: blocks whose end was read (a sequential
-reader is through with them), then the others; least recently used first in both.
+or `release` after it. What was fetched ahead and waits to be read may take three quarters
+of the budget; it is not evicted for the sake of other bytes that are fetched ahead, since
+everything would be fetched twice then. All else makes room, least recently used first.
 
 Threads: every method may be called from any thread. One lock guards everything; it is
 held for a few look-ups, never while bytes are copied or fetched.
@@ -47,8 +48,8 @@ class Block:
     version: Version
     extent: Extent
     data: memoryview = field(repr=False)
-    is_spent: bool = False
-    """Its last byte was read."""
+    is_waiting: bool = False
+    """Was fetched ahead, and its last byte was not read yet."""
 
     def view(self, start: int, stop: int) -> memoryview:
         """Return the part of the block inside [start, stop), counted in the object."""
@@ -76,10 +77,10 @@ class BlockCache:
         # Guards all that follows, and the counters.
         self._lock = threading.Lock()
         self._objects: dict[str, dict[str, _Blocks]] = {}
-        self._spent: OrderedDict[Block, None] = OrderedDict()
-        self._fresh: OrderedDict[Block, None] = OrderedDict()
-        self._fresh_versions: dict[Version, int] = {}
+        self._used: OrderedDict[Block, None] = OrderedDict()
+        self._waiting: OrderedDict[Block, None] = OrderedDict()
         self._held = 0
+        self._ahead = 0
         self._reserved = 0
 
     def __repr__(self) -> str:
@@ -99,15 +100,9 @@ class BlockCache:
         return self._reserved
 
     @property
-    def share(self) -> int:
-        """
-        Bytes that the reader of one version may have ahead of itself.
-
-        Three quarters of the budget, the rest is for reads nobody foresaw, divided by the
-        versions with bytes that wait to be read. One that was left open and forgotten drops
-        out of the count when its blocks are evicted.
-        """
-        return self.budget * 3 // 4 // max(1, len(self._fresh_versions))
+    def room_ahead(self) -> int:
+        """Bytes that all readers together may have ahead: the rest is for unforeseen reads."""
+        return self.budget * 3 // 4
 
     def find(self, version: Version, extent: Extent) -> list[memoryview] | None:
         """Return the bytes of a non-empty `extent` in pieces; None when any is missing."""
@@ -138,12 +133,11 @@ class BlockCache:
         """
         Make room for `size` bytes before they are asked for.
 
-        Bytes ahead of a reader are refused (False) when all that is under way would then
-        be more than three quarters of the budget. Bytes that a reader waits for are always
-        allowed, if need be beyond the budget.
+        Bytes ahead of a reader are refused (False) when `room_ahead` would be exceeded.
+        Bytes that a reader waits for are always allowed, if need be beyond the budget.
         """
         with self._lock:
-            if is_ahead and self._reserved + size > self.budget * 3 // 4:
+            if is_ahead and self._reserved + self._ahead + size > self.room_ahead:
                 return False
             self._reserved += size + BESIDE
             self._evict_locked()
@@ -154,7 +148,14 @@ class BlockCache:
         with self._lock:
             self._reserved -= size + BESIDE
 
-    def put(self, version: Version, extent: Extent, data: bytes | bytearray | memoryview) -> Block:
+    def put(
+        self,
+        version: Version,
+        extent: Extent,
+        data: bytes | bytearray | memoryview,
+        *,
+        is_ahead: bool,
+    ) -> Block:
         """
         Turn a reservation into a block, and return it; it may be evicted at any time.
 
@@ -162,17 +163,27 @@ class BlockCache:
         """
         if len(data) != extent.size or not data:
             raise ValueError(f"{len(data)} bytes are no block {extent}")
-        block = Block(version, extent, memoryview(data).toreadonly())
+        block = Block(version, extent, memoryview(data).toreadonly(), is_waiting=is_ahead)
         with self._lock:
             self._reserved -= block.cost
             for older in self._blocks_locked(version).meeting(extent):
                 self._remove_locked(older)
             self._objects.setdefault(version.key, {}).setdefault(version.etag, _Blocks()).add(block)
             self._held += block.cost
-            self._fresh[block] = None
-            self._fresh_versions[version] = self._fresh_versions.get(version, 0) + 1
+            if is_ahead:
+                self._waiting[block] = None
+                self._ahead += block.cost
+            else:
+                self._used[block] = None
             self._evict_locked()
         return block
+
+    def settle(self, version: Version, extent: Extent) -> None:
+        """Take note that what was fetched ahead inside `extent` will not be read soon."""
+        with self._lock:
+            for block in self._blocks_locked(version).meeting(extent):
+                if block.is_waiting:
+                    self._settle_locked(block)
 
     def drop(self, key: str) -> None:
         """Forget all versions of the object."""
@@ -185,24 +196,20 @@ class BlockCache:
         return self._objects.get(version.key, {}).get(version.etag, NO_BLOCKS)
 
     def _touch_locked(self, block: Block, stop: int) -> None:
-        if block.is_spent:
-            self._spent.move_to_end(block)
+        if not block.is_waiting:
+            self._used.move_to_end(block)
         elif stop >= block.extent.stop:
-            self._unfresh_locked(block)
-            block.is_spent = True
-            self._spent[block] = None
-        else:
-            self._fresh.move_to_end(block)
+            self._settle_locked(block)
 
-    def _unfresh_locked(self, block: Block) -> None:
-        del self._fresh[block]
-        self._fresh_versions[block.version] -= 1
-        if not self._fresh_versions[block.version]:
-            del self._fresh_versions[block.version]
+    def _settle_locked(self, block: Block) -> None:
+        block.is_waiting = False
+        del self._waiting[block]
+        self._ahead -= block.cost
+        self._used[block] = None
 
     def _evict_locked(self) -> None:
         while self._held and self._held + self._reserved > self.budget:
-            self._remove_locked(next(iter(self._spent or self._fresh)))
+            self._remove_locked(next(iter(self._used or self._waiting)))
             self.evictions += 1
 
     def _remove_locked(self, block: Block) -> None:
@@ -213,10 +220,9 @@ class BlockCache:
             del versions[etag]
             if not versions:
                 del self._objects[key]
-        if block.is_spent:
-            del self._spent[block]
-        else:
-            self._unfresh_locked(block)
+        if block.is_waiting:
+            self._settle_locked(block)
+        del self._used[block]
         self._held -= block.cost
 
 

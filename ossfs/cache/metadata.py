@@ -51,12 +51,14 @@ class KnownObjects:
         Return what is known of the version that a listing shows; None: another one.
 
         The time counts because a change of metadata alone keeps the etag. Our own write
-        takes its time from the first listing that shows its etag.
+        takes its time from the first listing that shows its etag; 0 is no time.
         """
         with self._lock:
             known = self._cache.get(key)
             if known is None or (known.etag, known.size) != (etag, size):
                 return None
+            if not modified_ns:
+                return known
             if known.modified_ns is None:
                 known = replace(known, modified_ns=modified_ns)
                 self._cache[key] = known
@@ -66,6 +68,14 @@ class KnownObjects:
         """Remember a version."""
         with self._lock:
             self._cache[key] = known
+
+    def rename(self, source: str, target: str) -> None:
+        """Take note that every key that begins with `source` begins with `target` now."""
+        with self._lock:
+            for key in [key for key in self._cache if key.startswith(source)]:
+                known = self._cache.pop(key)
+                # The copies have times of their own; a listing will show them.
+                self._cache[target + key[len(source) :]] = replace(known, modified_ns=None)
 
     def drop(self, key: str) -> None:
         """Forget the key."""

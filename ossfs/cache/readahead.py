@@ -161,7 +161,8 @@ class Readahead:
         first = min(self._config.first, part)
         stream = _Stream(start, start, start, start)
         # Two requests of the kernel may have crossed each other, so not exactly from 0.
-        if not self._streams and (start <= self._config.nearby or self._size <= first):
+        near_start = start <= min(self._config.nearby, first)
+        if not self._streams and (near_start or self._size <= first):
             stream = _Stream(0, 0, 0, 0, window=first, grown_at=first)
             stop = self._size if self._size <= min(self._config.small, part) else max(stop, first)
         self._streams.append(stream)

@@ -19,12 +19,14 @@ request.
 """
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import Future
 from weakref import WeakValueDictionary
 
 from ossfs.cache.blocks import Block, BlockCache, Version
 from ossfs.cache.readahead import Readahead, ReadaheadConfig
+from ossfs.clock import Clock, SystemClock
 from ossfs.errors import NoSuchKey, PreconditionFailed, RangeNotSatisfiable, ShortBody, StoreError
 from ossfs.extents import Extent, ExtentSet
 from ossfs.store.api import ObjectStore
@@ -32,6 +34,9 @@ from ossfs.transfer.workers import Workers
 
 LONGEST_READ = 8 * 1024 * 1024
 """Longer reads are done in pieces, so that no single answer fills the memory."""
+
+IDLE_S = 10.0
+"""A reader that has been still for so long leaves the memory for what is ahead to others."""
 
 
 class ObjectReader:
@@ -44,11 +49,13 @@ class ObjectReader:
         blocks: BlockCache,
         workers: Workers,
         readahead: ReadaheadConfig,
+        clock: Clock | None = None,
     ) -> None:
         self._store = store
         self._blocks = blocks
         self._workers = workers
         self._readahead = readahead
+        self._streaming = _Streaming(clock or SystemClock())
         self._lock = threading.Lock()  # guards _sources
         # A source lives as long as an open file or a request under way knows it.
         self._sources: WeakValueDictionary[tuple[str, str, int], _Source] = WeakValueDictionary()
@@ -60,7 +67,8 @@ class ObjectReader:
             if source is None:
                 source = _Source(self._store, self._blocks, self._workers, Version(key, etag), size)
                 self._sources[key, etag, size] = source
-        return VersionReader(source, self._blocks, Readahead(size, self._readahead))
+        readahead = Readahead(size, self._readahead)
+        return VersionReader(source, self._blocks, readahead, self._streaming)
 
     def forget(self, key: str) -> None:
         """Drop the object's bytes from memory: it was deleted or replaced."""
@@ -70,9 +78,16 @@ class ObjectReader:
 class VersionReader:
     """One open file, reading one version of one object."""
 
-    def __init__(self, source: "_Source", blocks: BlockCache, readahead: Readahead) -> None:
+    def __init__(
+        self,
+        source: "_Source",
+        blocks: BlockCache,
+        readahead: Readahead,
+        streaming: "_Streaming",
+    ) -> None:
         self._source = source
         self._blocks = blocks
+        self._streaming = streaming
         self._lock = threading.Lock()  # guards _readahead
         self._readahead = readahead
         self._whole = Extent(0, source.size)
@@ -102,10 +117,11 @@ class VersionReader:
                 self.read(start, min(LONGEST_READ, extent.stop - start)) for start in starts
             )
         pieces = self._blocks.find(self._source.version, extent)
+        room = self._blocks.room_ahead // self._streaming.others_and(self)
         with self._lock:
-            plan = self._readahead.on_read(
-                extent, is_ready=pieces is not None, room=self._blocks.share
-            )
+            plan = self._readahead.on_read(extent, is_ready=pieces is not None, room=room)
+            is_streaming = self._readahead.ahead > 0
+        self._streaming.note(self, is_streaming=is_streaming)
         for dropped in plan.dropped:
             self._source.abandon(self, dropped)
         self._fetch_ahead(plan.ahead)
@@ -115,6 +131,11 @@ class VersionReader:
 
     def close(self) -> None:
         """Let go of the file; what was to be fetched for it and has not begun never will."""
+        self._streaming.note(self, is_streaming=False)
+        self.pause()
+
+    def pause(self) -> None:
+        """Forget what was to be fetched ahead, and let what was fetched make room."""
         self._source.abandon(self, self._whole)
 
     def _fetch_ahead(self, parts: Iterable[Extent]) -> None:
@@ -181,6 +202,7 @@ class _Source:
                     if not flight.wanted_by and flight.claim():
                         self._flights.remove(flight)
                         self._blocks.release(flight.extent.size)
+        self._blocks.settle(self.version, extent)
 
     def _block_at(self, at: int, demand: Extent) -> Block:
         """Return the block with the byte at `at`: from memory, from a flight, or by a GET."""
@@ -244,7 +266,9 @@ class _Source:
             flight.landed.set_exception(error)
             raise
         with self._lock:  # so that the bytes are always either in a flight or in a block
-            block = self._blocks.put(self.version, flight.extent, data)
+            block = self._blocks.put(
+                self.version, flight.extent, data, is_ahead=bool(flight.wanted_by)
+            )
             self._flights.remove(flight)
         flight.landed.set_result(block)
         return block
@@ -275,6 +299,34 @@ class _Source:
             bucket=self._store.name,
             key=self.version.key,
         )
+
+
+class _Streaming:
+    """The open files that have something ahead of them, the one longest still first."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()  # guards _since
+        self._since: OrderedDict[VersionReader, float] = OrderedDict()
+
+    def others_and(self, reader: VersionReader) -> int:
+        """Return how many share the memory when this reader is one of them."""
+        return len(self._since) + (reader not in self._since)
+
+    def note(self, reader: VersionReader, *, is_streaming: bool) -> None:
+        """Take note of a read (or of the end of reading), and let those pause that are still."""
+        now = self._clock.monotonic()
+        still = []
+        with self._lock:
+            if is_streaming:
+                self._since[reader] = now
+                self._since.move_to_end(reader)
+            else:
+                self._since.pop(reader, None)
+            while self._since and next(iter(self._since.values())) < now - IDLE_S:
+                still.append(self._since.popitem(last=False)[0])
+        for other in still:
+            other.pause()
 
 
 class _Flight:

@@ -15,9 +15,9 @@ def content(start, stop):
     return bytes(position % 251 for position in range(start, stop))
 
 
-def put(cache, start, stop, version=FILE):
-    cache.reserve(stop - start, is_ahead=False)
-    return cache.put(version, Extent(start, stop), content(start, stop))
+def put(cache, start, stop, version=FILE, *, is_ahead=False):
+    assert cache.reserve(stop - start, is_ahead=is_ahead)
+    return cache.put(version, Extent(start, stop), content(start, stop), is_ahead=is_ahead)
 
 
 def found(cache, start, stop, version=FILE):
@@ -84,16 +84,46 @@ def test_least_recently_used_goes_first(cache):
     assert cache.evictions == 1
 
 
-def test_a_block_read_to_its_end_goes_before_unread_ones(cache):
-    """What a sequential reader is through with makes room for what it will come to."""
-    for n in range(4):
+def test_what_waits_to_be_read_stays(cache):
+    """Bytes fetched ahead outlive newer ones; once read to their end they do not."""
+    for n in range(3):
+        put(cache, n * 1000, (n + 1) * 1000, is_ahead=True)
+    for n in range(3, 9):
         put(cache, n * 1000, (n + 1) * 1000)
-    assert found(cache, 2500, 3000)
-
-    put(cache, 4000, 5000)
-
-    assert found(cache, 2500, 3000) is None
     assert found(cache, 0, 1000)
+    assert found(cache, 1000, 1999)
+    put(cache, 10_000, 11_000)
+    put(cache, 11_000, 12_000)
+
+    assert found(cache, 0, 1000) is None
+    assert found(cache, 1000, 3000)
+
+
+def test_reading_ahead_takes_no_room_from_reading_ahead(cache):
+    """When what waits to be read fills its share, no more is fetched ahead until it is."""
+    for n in range(3):
+        put(cache, n * 1000, (n + 1) * 1000, is_ahead=True)
+    assert not cache.reserve(1000, is_ahead=True)
+
+    assert found(cache, 0, 1000)
+    assert cache.reserve(1000, is_ahead=True)
+
+
+def test_settled_blocks_make_room(cache):
+    """What nobody is going to read any more is no longer kept for its reader."""
+    for n in range(3):
+        put(cache, n * 1000, (n + 1) * 1000, is_ahead=True)
+    cache.settle(FILE, Extent(0, 1000))
+    assert cache.reserve(1000, is_ahead=True)
+
+
+def test_needed_bytes_evict_even_what_waits(cache):
+    """Bytes that a reader waits for come before bytes that some reader may want."""
+    for n in range(3):
+        put(cache, n * 1000, (n + 1) * 1000, is_ahead=True)
+    put(cache, 5000, 9000)
+    assert found(cache, 0, 1) is None
+    assert cache.held <= cache.budget
 
 
 def test_what_is_under_way_needs_room(cache):
@@ -138,21 +168,11 @@ def test_drop_forgets_all_versions_of_one_object(cache):
     assert found(cache, 0, 10, other)
 
 
-def test_share_is_divided_by_those_with_unread_bytes(cache):
-    """Versions whose blocks were all read do not count."""
-    alone = cache.share
-    put(cache, 0, 1000)
-    put(cache, 0, 1000, Version("other", "v1"))
-    assert cache.share == alone // 2
-    found(cache, 0, 1000)
-    assert cache.share == alone
-
-
 def test_wrong_length_is_refused(cache):
     """A block is all of its bytes: the wrong number of them is a defect of the caller."""
     cache.reserve(10, is_ahead=False)
     with pytest.raises(ValueError, match="9 bytes"):
-        cache.put(FILE, Extent(0, 10), bytes(9))
+        cache.put(FILE, Extent(0, 10), bytes(9), is_ahead=False)
 
 
 def test_block_outlives_its_eviction(cache):
@@ -180,17 +200,18 @@ class Model(RuleBasedStateMachine):
     @rule(version=versions, extent=extents, is_ahead=st.booleans())
     def reserve(self, version, extent, is_ahead):
         if self.cache.reserve(extent.size, is_ahead=is_ahead):
-            self.under_way.append((version, extent))
+            self.under_way.append((version, extent, is_ahead))
 
     @rule(fails=st.booleans())
     def answer(self, fails):
         if not self.under_way:
             return
-        version, extent = self.under_way.pop()
+        version, extent, is_ahead = self.under_way.pop()
         if fails:
             self.cache.release(extent.size)
         else:
-            self.cache.put(version, extent, content(extent.start, extent.stop))
+            data = content(extent.start, extent.stop)
+            self.cache.put(version, extent, data, is_ahead=is_ahead)
 
     @rule(version=versions, extent=extents)
     def find(self, version, extent):
@@ -200,6 +221,10 @@ class Model(RuleBasedStateMachine):
             assert sum(piece.clip(extent).size for piece in present) < extent.size
         else:
             assert data == content(extent.start, extent.stop)
+
+    @rule(version=versions, extent=extents)
+    def settle(self, version, extent):
+        self.cache.settle(version, extent)
 
     @rule(key=st.sampled_from("ab"))
     def drop(self, key):
@@ -215,7 +240,8 @@ class Model(RuleBasedStateMachine):
             for extent in self.cache.present(Version(key, etag), Extent(0, 400))
         ]
         assert self.cache.held == sum(extent.size + BESIDE for extent in extents)
-        assert self.cache.reserved == sum(extent.size + BESIDE for _, extent in self.under_way)
+        assert self.cache.reserved == sum(extent.size + BESIDE for _, extent, _ in self.under_way)
+        assert self.cache._ahead == sum(block.cost for block in self.cache._waiting)
         assert self.cache.held <= max(0, self.cache.budget - self.cache.reserved)
 
     @invariant()
