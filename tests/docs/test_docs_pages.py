@@ -1,0 +1,56 @@
+"""What the pages say exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ossfs.cli.explain import ADVICE
+from ossfs.cli.main import COMMANDS
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Adjacent string literals, and what is filled into them, are one message to the reader.
+SOURCES = [*(ROOT / "ossfs").rglob("*.py")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    """Every relative link of a page names a file."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_on_a_page_exist(page):
+    """`ossfs X` names a command, scripts/X a program."""
+    text = page.read_text()
+
+    for command in re.findall(r"(?:`|^)ossfs ([a-z]+)", text, re.MULTILINE):
+        assert command in COMMANDS
+    for script in re.findall(r"scripts/([a-z_.]+[a-z])", text):
+        assert (ROOT / "scripts" / script).exists(), script
+
+
+def test_the_messages_in_troubleshooting_are_printed_somewhere():
+    """A quoted heading is part of a message in the code, word by word."""
+    text = (ROOT / "docs" / "troubleshooting.md").read_text()
+    sources = " ".join(source.read_text() for source in SOURCES)
+    sources = re.sub(r'"\s+f?"', "", sources)  # literals that continue each other
+    sources = re.sub(r"\{[^{}]*\}", "…", sources)
+
+    for message in re.findall(r'^### "(.*)"$', text, re.MULTILINE):
+        wanted = message.replace("/dev/fuse", "…")
+        assert message in sources or wanted in sources, message
+
+
+def test_every_advice_is_in_troubleshooting():
+    """Errors that pass by themselves aside, each piece of advice has its heading."""
+    text = (ROOT / "docs" / "troubleshooting.md").read_text()
+    headings = re.findall(r'^### "(.*)"$', text, re.MULTILINE)
+    passing = {"Throttled", "Transient", "TimedOut", "StagingFull"}
+
+    for cls, advice in ADVICE.items():
+        assert cls.__name__ in passing or any(advice.startswith(heading) for heading in headings), (
+            advice
+        )
