@@ -7,6 +7,7 @@ Everything that can go wrong, with the errno an application sees.
     ├── StateInUse                 EBUSY      another process owns the state directory
     ├── JournalDamaged             EIO        the journal cannot be read
     ├── MountFailed                EIO        the mount did not come up; the message says why
+    ├── UploadCancelled            ECANCELED  the file was unlinked, or the user said so
     ├── EditConflict               ESTALE     the edited object was changed by somebody else
     └── StoreError                 EIO        an answer, or no answer, of the object store
         ├── NotFound               ENOENT
@@ -81,6 +82,12 @@ class EditConflict(OssfsError):
     """The object was changed by somebody else since the edit began."""
 
     errno = codes.ESTALE
+
+
+class UploadCancelled(OssfsError):
+    """An upload was stopped on request; what the store holds of it stays."""
+
+    errno = codes.ECANCELED
 
 
 class StoreError(OssfsError):

@@ -136,6 +136,8 @@ class VersionReader:
 
     def pause(self) -> None:
         """Forget what was to be fetched ahead, and let what was fetched make room."""
+        with self._lock:
+            self._readahead.pause()
         self._source.abandon(self, self._whole)
 
     def _fetch_ahead(self, parts: Iterable[Extent]) -> None:
@@ -259,17 +261,17 @@ class _Source:
     def _run(self, flight: "_Flight") -> Block:
         try:
             data = self._get(flight.extent)
+            with self._lock:  # so that the bytes are always either in a flight or in a block
+                block = self._blocks.put(
+                    self.version, flight.extent, data, is_ahead=bool(flight.wanted_by)
+                )
+                self._flights.remove(flight)
         except BaseException as error:
             with self._lock:
                 self._flights.remove(flight)
                 self._blocks.release(flight.extent.size)
             flight.landed.set_exception(error)
             raise
-        with self._lock:  # so that the bytes are always either in a flight or in a block
-            block = self._blocks.put(
-                self.version, flight.extent, data, is_ahead=bool(flight.wanted_by)
-            )
-            self._flights.remove(flight)
         flight.landed.set_result(block)
         return block
 

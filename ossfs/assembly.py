@@ -1,0 +1,289 @@
+"""
+Putting the parts together: the one place that knows concrete classes.
+
+    config → transport → Bucket → Metered → Retrying → (journal, staging, caches) → FileSystem
+
+Threads: none start here; a mount becomes a daemon after it was put together.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ossfs.cache.blocks import BlockCache
+from ossfs.cache.budget import default_budget
+from ossfs.cache.malloc import reuse_freed_memory
+from ossfs.cache.metadata import KnownObjects
+from ossfs.cache.readahead import ReadaheadConfig
+from ossfs.clock import Clock, SystemClock
+from ossfs.config import MountConfig, StoreConfig
+from ossfs.errors import InvalidOption
+from ossfs.fusefs import session
+from ossfs.journal.journal import Journal
+from ossfs.observe.metrics import Metrics
+from ossfs.store.addressing import Endpoint, endpoint_of, parse_endpoint
+from ossfs.store.api import ObjectStore
+from ossfs.store.bucket import Bucket
+from ossfs.store.credentials import found_credentials
+from ossfs.store.dialects.oss import oss_dialect
+from ossfs.store.metered import Metered
+from ossfs.store.retrying import Retrying, RetryOptions
+from ossfs.store.transport import HttpTransport, TransportOptions
+from ossfs.transfer.workers import ThreadWorkers, Workers
+from ossfs.vfs.directories import Directories
+from ossfs.vfs.files import Files
+from ossfs.vfs.filesystem import FileSystem
+from ossfs.vfs.inodes import InodeNumbers
+from ossfs.vfs.keys import Keys
+from ossfs.vfs.names import Names
+from ossfs.vfs.nodes import NodeTable
+from ossfs.vfs.posix import Defaults
+from ossfs.vfs.reader import ObjectReader
+from ossfs.vfs.tree import Tree
+from ossfs.writeback.commit import Committer
+from ossfs.writeback.moves import Mover
+from ossfs.writeback.pending import UploadStatus
+from ossfs.writeback.recovery import (
+    JOURNAL_NAME,
+    STAGING_NAME,
+    Recovered,
+    finish_deletions,
+    recover,
+)
+from ossfs.writeback.staging import StagingArea
+
+log = logging.getLogger(__name__)
+
+DEFAULT_REGION = "cn-hangzhou"
+READ_WORKERS = 32
+KNOWN_OBJECTS = 200_000  # versions whose metadata is kept in memory, about 1 KB each
+DEFAULT_RESERVE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the file system needs from outside; tests hand in others."""
+
+    store: ObjectStore
+    read_workers: Workers
+    upload_workers: Workers
+    clock: Clock
+
+
+class Mount:
+    """A file system that is ready to be mounted."""
+
+    def __init__(
+        self,
+        *,
+        config: MountConfig,
+        fs: FileSystem,
+        journal: Journal,
+        workers: Sequence[Workers],
+        on_close: Callable[[], None],
+    ) -> None:
+        self.fs = fs
+        self._config = config
+        self._journal = journal
+        self._workers = workers
+        self._on_close = on_close
+
+    def serve(self, mountpoint: str, on_ready: Callable[[], None]) -> None:
+        """Mount, and serve until unmounted. MountFailed."""
+        posix = self._config.posix
+        session.run(
+            self.fs,
+            mountpoint,
+            name=str(self._config.url),
+            options={
+                "allow_other": posix.allow_other,
+                "ro": posix.read_only,
+                "nonempty": posix.nonempty,
+            },
+            on_ready=on_ready,
+        )
+
+    def status(self) -> list[UploadStatus]:
+        """Describe what is not in the bucket yet."""
+        return self.fs.status()
+
+    def drain(self, deadline_s: float | None) -> bool:
+        """Bring everything that nobody has open into the bucket; False: something is left."""
+        return self.fs.drain(deadline_s)
+
+    def close(self) -> None:
+        """Release everything; what is not in the bucket goes on at the next mount."""
+        self.fs.close()
+        for workers in self._workers:
+            workers.close(cancel=True)
+        self._journal.close()
+        self._on_close()
+
+
+def open_mount(config: MountConfig, state_dir: Path) -> Mount:
+    """
+    Put a mount together, ask the bucket one question, and read the journal back.
+
+    Any OssfsError: nothing is left open. `state_dir` must be locked by the caller.
+    """
+    reuse_freed_memory()
+    clock = SystemClock()
+    transport = HttpTransport(
+        TransportOptions(
+            connections=READ_WORKERS + config.writeback.upload_threads + 32,
+            connect_timeout_s=config.store.connect_timeout_s,
+            read_timeout_s=config.store.read_timeout_s,
+        )
+    )
+    try:
+        store = _open_store(config, transport, clock)
+        store.list(config.url.prefix, max_keys=1)
+        parts = Parts(
+            store=store,
+            read_workers=ThreadWorkers(READ_WORKERS, "ossfs-read"),
+            upload_workers=ThreadWorkers(config.writeback.upload_threads, "ossfs-upload"),
+            clock=clock,
+        )
+        return build(config, state_dir, parts, on_close=transport.close)
+    except BaseException:
+        transport.close()
+        raise
+
+
+def _open_store(config: MountConfig, transport: HttpTransport, clock: Clock) -> ObjectStore:
+    endpoint = _endpoint(config.store)
+    region = config.store.region or endpoint.region
+    version = {"auto": None, "v1": 1, "v4": 4}[config.store.signature_version]
+    if version == 4:  # noqa: PLR2004 - the signature's name
+        region = region or DEFAULT_REGION
+    bucket = Bucket(
+        transport=transport,
+        dialect=oss_dialect(region=region, version=version),
+        credentials=found_credentials(config.url.bucket, file=config.store.credentials_file),
+        endpoint=endpoint,
+        name=config.url.bucket,
+        clock=clock,
+    )
+    options = RetryOptions(
+        deadline_s=config.store.deadline_s,
+        read_deadline_s=min(config.store.deadline_s, RetryOptions().read_deadline_s),
+    )
+    return Retrying(Metered(bucket, metrics=Metrics(), clock=clock), options=options, clock=clock)
+
+
+def _endpoint(config: StoreConfig) -> Endpoint:
+    if config.endpoint is None:
+        if config.region is None:
+            raise InvalidOption("where is the bucket? give --endpoint or --region")
+        return endpoint_of(config.region)
+    if config.addressing == "auto":
+        return parse_endpoint(config.endpoint)
+    return parse_endpoint(
+        config.endpoint, style="path" if config.addressing == "path" else "virtual"
+    )
+
+
+def build(
+    config: MountConfig,
+    state_dir: Path,
+    parts: Parts,
+    *,
+    on_close: Callable[[], None] = lambda: None,
+) -> Mount:
+    """Put the file system together over a store, and recover what an earlier one left."""
+    journal = Journal(state_dir / JOURNAL_NAME, clock=parts.clock)
+    try:
+        reserve = config.writeback.reserve
+        area = StagingArea(
+            state_dir / STAGING_NAME, reserve=DEFAULT_RESERVE if reserve is None else reserve
+        )
+        fs = _file_system(config, journal, area, parts)
+    except BaseException:
+        journal.close()
+        raise
+    workers = [parts.read_workers, parts.upload_workers]
+    return Mount(config=config, fs=fs, journal=journal, workers=workers, on_close=on_close)
+
+
+def _file_system(
+    config: MountConfig, journal: Journal, area: StagingArea, parts: Parts
+) -> FileSystem:
+    tree = _tree(config, parts)
+    memory = config.cache.memory
+    reader = ObjectReader(
+        store=parts.store,
+        blocks=BlockCache(default_budget() if memory is None else memory),
+        workers=parts.read_workers,
+        readahead=ReadaheadConfig(),
+    )
+    committer = Committer(
+        store=parts.store,
+        journal=journal,
+        workers=parts.upload_workers,
+        clock=parts.clock,
+        part_size=config.writeback.part_size,
+        host=socket.gethostname(),
+    )
+    files = Files(
+        tree=tree,
+        store=parts.store,
+        reader=reader,
+        committer=committer,
+        journal=journal,
+        area=area,
+        clock=parts.clock,
+    )
+    mover = Mover(
+        store=parts.store, journal=journal, workers=parts.upload_workers, clock=parts.clock
+    )
+    names = Names(tree=tree, files=files, store=parts.store, mover=mover, clock=parts.clock)
+    recovered = _recover(journal, area, names, parts)
+    fs = FileSystem(
+        tree=tree,
+        files=files,
+        names=names,
+        store=parts.store,
+        reader=reader,
+        clock=parts.clock,
+        kept=lambda: list(recovered.kept),
+    )
+    files.adopt(recovered.files)
+    return fs
+
+
+def _recover(journal: Journal, area: StagingArea, names: Names, parts: Parts) -> Recovered:
+    ledger = journal.load()
+    names.resume(ledger.moves)
+    finish_deletions(ledger.deletions, journal, parts.store)
+    return recover(journal, area, clock=parts.clock)
+
+
+def _tree(config: MountConfig, parts: Parts) -> Tree:
+    posix, cache = config.posix, config.cache
+    directories = Directories(
+        store=parts.store,
+        clock=parts.clock,
+        ttl_s=cache.dir_ttl_s,
+        negative_ttl_s=cache.negative_ttl_s,
+    )
+    return Tree(
+        store=parts.store,
+        keys=Keys(config.url.prefix, max_key=parts.store.limits.max_key),
+        directories=directories,
+        objects=KnownObjects(KNOWN_OBJECTS),
+        nodes=NodeTable(),
+        inodes=InodeNumbers(),
+        defaults=Defaults(
+            uid=os.getuid() if posix.uid is None else posix.uid,
+            gid=os.getgid() if posix.gid is None else posix.gid,
+            file_mode=posix.file_mode,
+            dir_mode=posix.dir_mode,
+            umask=posix.umask,
+        ),
+        clock=parts.clock,
+        attr_ttl_s=cache.attr_ttl_s,
+        dir_ttl_s=cache.dir_ttl_s,
+    )

@@ -1,0 +1,230 @@
+"""
+FUSE requests ↔ calls of `ossfs.vfs.filesystem.FileSystem`. Translation only.
+
+Every exception becomes an errno: those of POSIX conditions and of `OssfsError`s as they
+are, anything else EIO with a traceback in the log. fusepy itself would turn an exception
+without an errno into an undefined answer, which the kernel may take for success.
+
+Threads: libfuse calls from many threads. `init` runs after the process became a daemon.
+"""
+
+import errno
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ossfs.errors import OssfsError
+from ossfs.fusefs.binding import ENCODING, get_context
+from ossfs.vfs.filesystem import Fh, FileSystem
+from ossfs.vfs.tree import Stat
+
+log = logging.getLogger(__name__)
+
+UTIME_NOW = (1 << 30) - 1  # as libfuse passes them: seconds 0, these nanoseconds
+UTIME_OMIT = (1 << 30) - 2
+BLOCK = 4096
+FAKE_BLOCKS = 1 << 38  # 1 PiB of 4 KiB blocks: a bucket has no size
+FAKE_FILES = 1 << 40
+MAX_NAME = 255
+EXPECTED = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY, errno.ENOTSUP, errno.ENODATA, errno.EINVAL}
+
+
+class Operations:
+    """What fusepy calls: `operations(name, *arguments)`."""
+
+    use_ns = True
+    flag_nullpath_ok = 1  # operations on handles need no path
+    flag_utime_omit_ok = 1
+
+    def __init__(self, fs: FileSystem, *, on_ready: Callable[[], None]) -> None:
+        self._fs = fs
+        self._on_ready = on_ready
+
+    def __call__(self, name: str, *arguments: Any) -> Any:
+        """Run one request; raises nothing but OSError with an errno."""
+        try:
+            return getattr(self, name)(*arguments)
+        except OssfsError as error:
+            log.warning("%s: %s", _describe(name, arguments), error)
+            raise OSError(error.errno, str(error)) from error
+        except OSError as error:
+            if error.errno is None:
+                log.exception("%s", _describe(name, arguments))
+                raise OSError(errno.EIO, str(error)) from error
+            if error.errno not in EXPECTED:
+                log.info("%s: %s", _describe(name, arguments), error)
+            raise
+        except BaseException as error:
+            log.exception("%s", _describe(name, arguments))
+            raise OSError(errno.EIO, str(error)) from error
+
+    # The mount
+
+    def init(self, path: str) -> None:  # noqa: ARG002 - always the top
+        """Say that the mount is up."""
+        self._on_ready()
+
+    def destroy(self, path: str) -> None:
+        """Nothing to do: whoever mounted closes the file system."""
+
+    def statfs(self, path: str) -> dict[str, int]:  # noqa: ARG002 - one bucket, one answer
+        """Report plenty of room."""
+        return {
+            "f_bsize": BLOCK,
+            "f_frsize": BLOCK,
+            "f_blocks": FAKE_BLOCKS,
+            "f_bfree": FAKE_BLOCKS,
+            "f_bavail": FAKE_BLOCKS,
+            "f_files": FAKE_FILES,
+            "f_ffree": FAKE_FILES,
+            "f_favail": FAKE_FILES,
+            "f_namemax": MAX_NAME,
+        }
+
+    # Looking
+
+    def getattr(self, path: str | None, fh: int | None = None) -> dict[str, int]:
+        """Return what `stat` and `fstat` answer."""
+        if path is None:
+            return _stat(self._fs.fgetattr(Fh(fh or 0)))
+        return _stat(self._fs.getattr(_path(path)))
+
+    def readdir(self, path: str, fh: int) -> Iterator[tuple[str, dict[str, int], int]]:  # noqa: ARG002 - by path
+        """List a directory, with types where they are known."""
+        names = self._fs.readdir(_path(path))
+        yield from ((name, {}, 0) for name in (".", ".."))
+        for name, kind in names.items():
+            yield _wire(name), {"st_mode": kind} if kind else {}, 0
+
+    def readlink(self, path: str) -> str:
+        """Read a symlink."""
+        return _wire(self._fs.readlink(_path(path)))
+
+    # Files
+
+    def open(self, path: str, flags: int) -> int:
+        """Open a file."""
+        return self._fs.open(_path(path), flags)
+
+    def create(self, path: str, mode: int) -> int:
+        """Make a file and open it for reading and writing, as libfuse's flags are lost here."""
+        uid, gid, _ = get_context()
+        return self._fs.create(_path(path), mode, os.O_RDWR, uid=uid, gid=gid)
+
+    def read(self, path: None, size: int, offset: int, fh: int) -> bytes | memoryview:  # noqa: ARG002 - by handle
+        """Read."""
+        return self._fs.read(Fh(fh), offset, size)
+
+    def write(self, path: None, data: memoryview, offset: int, fh: int) -> int:  # noqa: ARG002 - by handle
+        """Write."""
+        return self._fs.write(Fh(fh), offset, data)
+
+    def truncate(self, path: str | None, length: int, fh: int | None = None) -> None:
+        """Truncate and ftruncate."""
+        if fh is not None:
+            self._fs.ftruncate(Fh(fh), length)
+        elif path is not None:
+            self._fs.truncate(_path(path), length)
+
+    def flush(self, path: str | None, fh: int) -> None:  # noqa: ARG002 - by handle
+        """close(2), of one of perhaps several descriptors."""
+        self._fs.flush(Fh(fh))
+
+    def fsync(self, path: str | None, datasync: int, fh: int) -> None:  # noqa: ARG002 - by handle
+        """Bring the file to the bucket."""
+        self._fs.fsync(Fh(fh))
+
+    def release(self, path: str | None, fh: int) -> None:  # noqa: ARG002 - by handle
+        """Close for good."""
+        self._fs.release(Fh(fh))
+
+    # Attributes
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Change permissions."""
+        self._fs.chmod(_path(path), mode)
+
+    def chown(self, path: str, uid: int, gid: int) -> None:
+        """Change owner or group."""
+        self._fs.chown(_path(path), uid, gid)
+
+    def utimens(self, path: str, times: tuple[int, int] | None = None) -> None:
+        """Change times."""
+        atime, mtime = times if times is not None else (UTIME_NOW, UTIME_NOW)
+        self._fs.utimens(_path(path), _time(atime), _time(mtime))
+
+    # Names
+
+    def mkdir(self, path: str, mode: int) -> None:
+        """Make a directory."""
+        uid, gid, _ = get_context()
+        self._fs.mkdir(_path(path), mode, uid=uid, gid=gid)
+
+    def mknod(self, path: str, mode: int, dev: int) -> None:  # noqa: ARG002 - no devices
+        """Make a file or fifo."""
+        uid, gid, _ = get_context()
+        self._fs.mknod(_path(path), mode, uid=uid, gid=gid)
+
+    def symlink(self, path: str, target: str) -> None:
+        """Make a symlink."""
+        uid, gid, _ = get_context()
+        self._fs.symlink(_path(path), _path(target), uid=uid, gid=gid)
+
+    def link(self, path: str, target: str) -> None:
+        """Refuse: an object has one key."""
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path, None, target)
+
+    def unlink(self, path: str) -> None:
+        """Remove a file."""
+        self._fs.unlink(_path(path))
+
+    def rmdir(self, path: str) -> None:
+        """Remove a directory."""
+        self._fs.rmdir(_path(path))
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename."""
+        self._fs.rename(_path(old), _path(new))
+
+
+def _stat(answer: Stat) -> dict[str, int]:
+    attributes = answer.attributes
+    return {
+        "st_ino": answer.ino,
+        "st_mode": attributes.mode,
+        "st_nlink": answer.nlink,
+        "st_uid": attributes.uid,
+        "st_gid": attributes.gid,
+        "st_size": answer.size,
+        "st_blocks": -(-answer.size // 512),
+        "st_blksize": BLOCK,
+        "st_atime": attributes.atime_ns,
+        "st_mtime": attributes.mtime_ns,
+        "st_ctime": attributes.ctime_ns,
+    }
+
+
+def _path(wire: str) -> str:
+    """From fusepy's Latin-1 to Python's form of file names."""
+    return os.fsdecode(wire.encode(ENCODING))
+
+
+def _wire(path: str) -> str:
+    """From Python's form of file names to fusepy's Latin-1."""
+    return os.fsencode(path).decode(ENCODING)
+
+
+def _time(value: int) -> int | None:
+    if value == UTIME_OMIT:
+        return None
+    return time.time_ns() if value == UTIME_NOW else value
+
+
+def _describe(name: str, arguments: tuple[Any, ...]) -> str:
+    shown = [
+        f"{len(argument)} bytes" if isinstance(argument, memoryview) else repr(argument)
+        for argument in arguments
+    ]
+    return f"{name}({', '.join(shown)})"

@@ -1,0 +1,340 @@
+"""
+The journal: what we have promised to finish, in SQLite.
+
+One method is one fact is one short transaction, on disk when the method returns
+(`synchronous=FULL`). The order around a request is always: bytes synced, intent
+recorded, request sent, fact recorded. What a crash leaves behind is read back with
+`load` and finished by `ossfs.writeback.recovery`. Secrets are never written here.
+
+Threads: any method from any thread; one lock serialises them. The lock is held during
+the local transaction only, never during a request.
+"""
+
+import contextlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from ossfs.clock import Clock
+from ossfs.errors import JournalDamaged, StagingFull
+from ossfs.journal.records import (
+    Content,
+    DeletionRecord,
+    FileId,
+    FileState,
+    IntentId,
+    Ledger,
+    MoveRecord,
+    UploadRowId,
+    UploadState,
+    Version,
+)
+from ossfs.journal.rows import (
+    dump_crc,
+    dump_extents,
+    file_record,
+    header_columns,
+    load_crc,
+    upload_record,
+    version_columns,
+)
+from ossfs.journal.schema import MIGRATIONS
+from ossfs.store.api import Headers, Part
+
+BUSY_TIMEOUT_S = 10.0  # `ossfs uploads list` may be reading
+
+
+class Journal:
+    """
+    The journal in the file `path`, made when it is not there.
+
+    JournalDamaged when the file is not a journal, is corrupted, or was written by a
+    newer version; StagingFull when the disk is full.
+    """
+
+    def __init__(self, path: Path, *, clock: Clock, read_only: bool = False) -> None:
+        self._path = path
+        self._clock = clock
+        self._lock = threading.Lock()  # guards the connection
+        uri = f"{path.absolute().as_uri()}{'?mode=ro' if read_only else ''}"
+        with self._errors():
+            self._db = sqlite3.connect(
+                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
+            )
+        try:
+            with self._errors():
+                self._prepare(read_only=read_only)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self, *, read_only: bool) -> None:
+        if not read_only:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA foreign_keys = ON")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise JournalDamaged(f"{self._path} was written by a newer version of ossfs")
+        if read_only:
+            return
+        (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise JournalDamaged(f"{self._path} is damaged: {verdict}")
+        for number in range(version, len(MIGRATIONS)):
+            self._db.executescript(
+                f"BEGIN;{MIGRATIONS[number]};PRAGMA user_version = {number + 1};COMMIT"
+            )
+
+    def close(self) -> None:
+        """Close the file; the journal must not be used any more."""
+        with self._lock:
+            self._db.close()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise StagingFull(f"{self._path}: {error}") from error
+            raise JournalDamaged(f"{self._path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise JournalDamaged(f"{self._path}: {error}") from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    # Files
+
+    def open_draft(
+        self, key: str, *, base: Version | None, staging: str | None, headers: Headers
+    ) -> FileId:
+        """Record that a file is about to differ from the bucket, before its first byte."""
+        with self._transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO files (key, base_key, base_etag, base_size, staging, created_ns,"
+                " state, generation, content_type, metadata, error)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '')",
+                (
+                    key,
+                    *version_columns(base),
+                    staging,
+                    self._clock.now_ns(),
+                    FileState.DRAFT.value,
+                    *header_columns(headers),
+                ),
+            )
+        assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
+        return FileId(cursor.lastrowid)
+
+    def promise(
+        self,
+        file: FileId,
+        *,
+        generation: int,
+        base: Version | None,
+        staging: str | None,
+        content: Content | None,
+        headers: Headers,
+    ) -> None:
+        """Record that this generation, whose bytes are synced, will reach the bucket."""
+        extents: tuple[int | None, str | None, str | None, int | None] = (None, None, None, None)
+        if content is not None:
+            extents = (
+                content.size,
+                dump_extents(content.present),
+                dump_extents(content.dirty),
+                content.base_limit,
+            )
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE files SET state = ?, generation = ?, base_key = ?, base_etag = ?,"
+                " base_size = ?, staging = ?, size = ?, present = ?, dirty = ?, base_limit = ?,"
+                " content_type = ?, metadata = ? WHERE id = ?",
+                (
+                    FileState.PROMISED.value,
+                    generation,
+                    *version_columns(base),
+                    staging,
+                    *extents,
+                    *header_columns(headers),
+                    file,
+                ),
+            )
+
+    def stage(self, file: FileId, staging: str) -> None:
+        """Record that a file whose attributes had changed is about to get bytes as well."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE files SET staging = ?, state = ?, generation = 0 WHERE id = ?",
+                (staging, FileState.DRAFT.value, file),
+            )
+
+    def rename_file(self, file: FileId, key: str) -> None:
+        """Record a new name of a file; an upload for the old one can't be used any more."""
+        with self._transaction() as db:
+            db.execute("UPDATE files SET key = ? WHERE id = ?", (key, file))
+
+    def failed(self, file: FileId, error: str) -> None:
+        """Record why the last attempt failed; empty when there is nothing to say any more."""
+        with self._transaction() as db:
+            db.execute("UPDATE files SET error = ? WHERE id = ?", (error, file))
+
+    def conflicted(self, file: FileId, error: str) -> None:
+        """Record that the bytes are kept for the user and not brought to the bucket."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE files SET state = ?, error = ? WHERE id = ?",
+                (FileState.CONFLICT.value, error, file),
+            )
+
+    def forget(self, file: FileId) -> None:
+        """Record that nothing is left to do for a file: it is in the bucket, or unlinked."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM files WHERE id = ?", (file,))
+
+    # Uploads
+
+    def plan_upload(
+        self, file: FileId, *, key: str, generation: int, part_size: int
+    ) -> UploadRowId:
+        """Record that CreateUpload is about to be sent; replaces an earlier upload's record."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM uploads WHERE file = ?", (file,))
+            cursor = db.execute(
+                "INSERT INTO uploads (file, key, generation, part_size, state, planned_ns)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    file,
+                    key,
+                    generation,
+                    part_size,
+                    UploadState.PLANNED.value,
+                    self._clock.now_ns(),
+                ),
+            )
+        assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
+        return UploadRowId(cursor.lastrowid)
+
+    def upload_started(self, row: UploadRowId, upload_id: str) -> None:
+        """Record the upload's id."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE uploads SET state = ?, upload_id = ? WHERE row = ?",
+                (UploadState.STARTED.value, upload_id, row),
+            )
+
+    def part_done(self, row: UploadRowId, part: Part) -> None:
+        """Record a part the store has acknowledged."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?)",
+                (row, part.number, part.size, part.etag, dump_crc(part.crc64)),
+            )
+
+    def completing(self, row: UploadRowId, crc64: int | None) -> None:
+        """Record that Complete is about to be sent, and what the object's CRC will be."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE uploads SET state = ?, crc64 = ? WHERE row = ?",
+                (UploadState.COMPLETING.value, dump_crc(crc64), row),
+            )
+
+    def upload_gone(self, file: FileId) -> None:
+        """Record that a file's upload does not exist any more."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM uploads WHERE file = ?", (file,))
+
+    # Names
+
+    def begin_move(
+        self, source: str, target: str, *, is_prefix: bool, headers: Headers | None = None
+    ) -> IntentId:
+        """Record that a rename is about to copy its first object."""
+        columns = (None, None) if headers is None else header_columns(headers)
+        with self._transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO moves (source, target, is_prefix, is_copied, content_type, metadata)"
+                " VALUES (?, ?, ?, 0, ?, ?)",
+                (source, target, is_prefix, *columns),
+            )
+        assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
+        return IntentId(cursor.lastrowid)
+
+    def move_copied(self, move: IntentId) -> None:
+        """Record that everything is at the target and the source may be deleted."""
+        with self._transaction() as db:
+            db.execute("UPDATE moves SET is_copied = 1 WHERE id = ?", (move,))
+
+    def end_move(self, move: IntentId) -> None:
+        """Record that a rename is finished, or was undone before anything was copied."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM moves WHERE id = ?", (move,))
+
+    def begin_deletion(self, key: str, etag: str) -> IntentId:
+        """Record that an object is to be deleted when its last handle closes."""
+        with self._transaction() as db:
+            cursor = db.execute("INSERT INTO deletions (key, etag) VALUES (?, ?)", (key, etag))
+        assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
+        return IntentId(cursor.lastrowid)
+
+    def end_deletion(self, deletion: IntentId) -> None:
+        """Record that the object is deleted, or that a new one has taken its name."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM deletions WHERE id = ?", (deletion,))
+
+    # Reading back
+
+    def load(self) -> Ledger:
+        """Return everything that is not finished."""
+        with self._lock, self._errors():
+            parts: dict[int, list[Part]] = {}
+            for upload, number, size, etag, crc64 in self._db.execute(
+                "SELECT upload, number, size, etag, crc64 FROM parts ORDER BY number"
+            ):
+                part = Part(number, size, etag, load_crc(crc64))
+                parts.setdefault(upload, []).append(part)
+            uploads = {
+                row[1]: upload_record(row, parts.get(row[0], []))
+                for row in self._db.execute(
+                    "SELECT row, file, key, generation, part_size, state, planned_ns, upload_id,"
+                    " crc64 FROM uploads"
+                )
+            }
+            files = [
+                file_record(row, uploads.get(row[0]))
+                for row in self._db.execute(
+                    "SELECT id, key, base_key, base_etag, base_size, staging, created_ns, state,"
+                    " generation, size, present, dirty, base_limit, content_type, metadata, error"
+                    " FROM files ORDER BY id"
+                )
+            ]
+            moves = [
+                MoveRecord(
+                    IntentId(id_),
+                    source,
+                    target,
+                    bool(is_prefix),
+                    bool(is_copied),
+                    None if metadata is None else Headers(content_type, json.loads(metadata)),
+                )
+                for id_, source, target, is_prefix, is_copied, content_type, metadata in (
+                    self._db.execute("SELECT * FROM moves ORDER BY id")
+                )
+            ]
+            deletions = [
+                DeletionRecord(IntentId(id_), key, etag)
+                for id_, key, etag in self._db.execute("SELECT * FROM deletions ORDER BY id")
+            ]
+        return Ledger(files, moves, deletions)

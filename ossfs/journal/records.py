@@ -1,0 +1,131 @@
+"""
+What the journal knows, as values.
+
+The journal holds one `FileRecord` per file whose content or attributes are not in the
+bucket yet, with at most one `UploadRecord`, and one `MoveRecord` or `DeletionRecord`
+per change of names that takes more than one request.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NewType
+
+from ossfs.extents import Extent
+from ossfs.store.api import Headers, Part
+
+FileId = NewType("FileId", int)
+UploadRowId = NewType("UploadRowId", int)
+IntentId = NewType("IntentId", int)
+
+
+class FileState(str, Enum):
+    """How far a file's way into the bucket is."""
+
+    DRAFT = "draft"
+    """Bytes that nobody promised: the writer had not flushed when we last heard."""
+    PROMISED = "promised"
+    """A flush or fsync was begun: the bytes are synced and will be brought to the bucket."""
+    CONFLICT = "conflict"
+    """The object the edit was based on is gone; the bytes are kept for the user."""
+
+
+class UploadState(str, Enum):
+    """How far a multipart upload is."""
+
+    PLANNED = "planned"
+    """CreateUpload may have been sent; its id is not known."""
+    STARTED = "started"
+    """The id is known; parts are being sent."""
+    COMPLETING = "completing"
+    """Complete may have been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an object: what an edit is based on."""
+
+    key: str
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """
+    A file's bytes at one moment: which are local, which are the base's, the rest zeros.
+
+    `present` are the local ones; `dirty` those of them that differ from the base (or may);
+    the base's bytes below `base_limit` show through where nothing is present.
+    """
+
+    size: int
+    present: Sequence[Extent]
+    dirty: Sequence[Extent]
+    base_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRecord:
+    """The checkpoint of one multipart upload."""
+
+    row: UploadRowId
+    key: str
+    generation: int
+    part_size: int
+    state: UploadState
+    planned_ns: int
+    upload_id: str | None
+    crc64: int | None
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file that is not in the bucket as it should be."""
+
+    id: FileId
+    key: str
+    base: Version | None
+    staging: str | None
+    """Name in the staging folder; None when only attributes changed."""
+    created_ns: int
+    state: FileState
+    generation: int
+    content: Content | None
+    """As of the last promise; None for a draft."""
+    headers: Headers
+    error: str = ""
+    upload: UploadRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRecord:
+    """A rename of a file, or of everything under a prefix, that has been begun."""
+
+    id: IntentId
+    source: str
+    target: str
+    is_prefix: bool
+    is_copied: bool
+    """Everything is at the target; what is left is to delete the source."""
+    headers: Headers | None = None
+    """For a file: attributes that go with the copy; None: the source's."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionRecord:
+    """An object whose name is gone and that is deleted when its last handle closes."""
+
+    id: IntentId
+    key: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Everything in the journal, as found at start."""
+
+    files: Sequence[FileRecord] = field(default_factory=tuple)
+    moves: Sequence[MoveRecord] = field(default_factory=tuple)
+    deletions: Sequence[DeletionRecord] = field(default_factory=tuple)

@@ -1,0 +1,87 @@
+"""How the journal's values are written into columns, and read back."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ossfs.extents import Extent
+from ossfs.journal.records import (
+    Content,
+    FileId,
+    FileRecord,
+    FileState,
+    UploadRecord,
+    UploadRowId,
+    UploadState,
+    Version,
+)
+from ossfs.store.api import Headers, Part
+
+
+def file_record(row: Sequence[Any], upload: UploadRecord | None) -> FileRecord:
+    """Read a row of `files`."""
+    (id_, key, base_key, base_etag, base_size, staging, created_ns, state, generation) = row[:9]
+    (size, present, dirty, base_limit, content_type, metadata, error) = row[9:]
+    base = None if base_key is None else Version(base_key, base_etag, base_size)
+    content = None
+    if size is not None:
+        content = Content(size, load_extents(present), load_extents(dirty), base_limit)
+    return FileRecord(
+        id=FileId(id_),
+        key=key,
+        base=base,
+        staging=staging,
+        created_ns=created_ns,
+        state=FileState(state),
+        generation=generation,
+        content=content,
+        headers=Headers(content_type, json.loads(metadata)),
+        error=error,
+        upload=upload,
+    )
+
+
+def upload_record(row: Sequence[Any], parts: Sequence[Part]) -> UploadRecord:
+    """Read a row of `uploads`."""
+    id_, _, key, generation, part_size, state, planned_ns, upload_id, crc64 = row
+    return UploadRecord(
+        row=UploadRowId(id_),
+        key=key,
+        generation=generation,
+        part_size=part_size,
+        state=UploadState(state),
+        planned_ns=planned_ns,
+        upload_id=upload_id,
+        crc64=load_crc(crc64),
+        parts=parts,
+    )
+
+
+def version_columns(version: Version | None) -> tuple[str | None, str | None, int | None]:
+    """Return key, etag and size, or three NULLs."""
+    return (None, None, None) if version is None else (version.key, version.etag, version.size)
+
+
+def header_columns(headers: Headers) -> tuple[str | None, str]:
+    """Return the content type and the metadata as JSON."""
+    return headers.content_type, json.dumps(dict(headers.metadata))
+
+
+def dump_extents(extents: Sequence[Extent]) -> str:
+    """Write extents as JSON."""
+    return json.dumps([[extent.start, extent.stop] for extent in extents])
+
+
+def load_extents(text: str) -> list[Extent]:
+    """Read extents from JSON."""
+    return [Extent(start, stop) for start, stop in json.loads(text)]
+
+
+def dump_crc(crc64: int | None) -> str | None:
+    """Write a CRC-64 as text: SQLite's integers are signed and hold 63 bits of it."""
+    return None if crc64 is None else str(crc64)
+
+
+def load_crc(text: str | None) -> int | None:
+    """Read a CRC-64 from text."""
+    return None if text is None else int(text)

@@ -1,0 +1,93 @@
+"""
+Copying one object inside the bucket, whatever its size, without its bytes coming here.
+
+Threads: `copy_object` blocks in the caller; the parts of a large copy are made by the
+workers.
+"""
+
+from collections.abc import Mapping
+
+from ossfs.clock import Clock
+from ossfs.store.api import Headers, ObjectStore, Part, Stored
+from ossfs.transfer.parts import PartPlan
+from ossfs.transfer.upload import CopiedPiece, MultipartUpload
+from ossfs.transfer.workers import Workers
+
+COPY_PART_SIZE = 64 << 20  # first parts of a large copy: no bytes are kept here, so large ones
+
+
+class UnrecordedCheckpoint:
+    """A checkpoint that ends with the process: a copy that is interrupted starts again."""
+
+    def __init__(self) -> None:
+        self.planned_ns: int | None = None
+        self.upload_id: str | None = None
+        self.is_completing = False
+        self._parts: dict[int, Part] = {}
+
+    @property
+    def parts(self) -> Mapping[int, Part]:
+        """Acknowledged parts, by number."""
+        return self._parts
+
+    def plan(self) -> None:
+        """Nothing to remember: the id will be."""
+
+    def started(self, upload_id: str) -> None:
+        """Remember the upload's id."""
+        self.upload_id = upload_id
+
+    def part_done(self, part: Part) -> None:
+        """Remember a part; a dict takes it from any thread."""
+        self._parts[part.number] = part
+
+    def completing(self, crc64: int | None) -> None:  # noqa: ARG002 - part of the protocol
+        """Remember that Complete is about to be sent."""
+        self.is_completing = True
+
+    def gone(self) -> None:
+        """Forget the upload."""
+        self.upload_id, self.is_completing = None, False
+        self._parts.clear()
+
+
+def copy_object(
+    source: str,
+    target: str,
+    *,
+    size: int,
+    etag: str,
+    headers: Headers | None,
+    store: ObjectStore,
+    workers: Workers,
+    clock: Clock,
+) -> Stored:
+    """
+    Copy the version `etag` of `source` (`size` bytes) to `target`.
+
+    With `headers`, they go with the copy; without, the source's do. NoSuchKey;
+    PreconditionFailed: the source is another version now; any StoreError: the target is
+    unchanged, and no upload is left behind as far as the store can be reached.
+    """
+    if size <= store.limits.max_copy:
+        return store.copy(source, target, if_match=etag, headers=headers)
+    if headers is None:
+        info = store.head(source)
+        headers = Headers(info.content_type, info.metadata)
+    plan = PartPlan(max(COPY_PART_SIZE, store.limits.min_part), store.limits)
+    checkpoint = UnrecordedCheckpoint()
+    upload = MultipartUpload(
+        store=store,
+        workers=workers,
+        clock=clock,
+        key=target,
+        headers=headers,
+        pieces=[CopiedPiece(s.number, s.extent, source, etag) for s in plan.slots(size)],
+        checkpoint=checkpoint,
+    )
+    try:
+        return upload.run()
+    except BaseException:
+        if checkpoint.upload_id is not None and not checkpoint.is_completing:
+            store.abort_upload(target, checkpoint.upload_id)
+        raise

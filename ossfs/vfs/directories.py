@@ -1,0 +1,289 @@
+"""
+What is in a directory, as the bucket says, with our own changes on top.
+
+The first look at a name lists its directory: up to 1000 entries come with one request, and
+then every name in it, present or missing, is known. Of a directory with more entries, names
+are asked for one at a time until somebody reads all of it.
+
+A listing that was under way while we changed the directory does not know of the change:
+changes are written down with their time and applied again on top of it.
+
+Threads: every method from any thread. One lock guards all states and is never held during
+a request; a listing that several threads want is asked for once.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from ossfs.cache.metadata import KnownDirectories
+from ossfs.clock import Clock
+from ossfs.store.api import ListPage, ObjectStore
+from ossfs.vfs.keys import is_name, split
+
+T = TypeVar("T")
+
+MAX_DIRECTORIES = 10_000
+PAGE = 1000
+
+
+class Entry(NamedTuple):
+    """One name in a directory. A name that is both a file and a directory is a directory."""
+
+    is_directory: bool
+    size: int = 0
+    etag: str = ""
+    modified_ns: int = 0
+
+
+DIRECTORY = Entry(is_directory=True)
+
+
+class _Seen(NamedTuple):
+    """An entry, or its absence, and when it was seen or made."""
+
+    entry: Entry | None
+    at: float
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of one directory; times are monotonic seconds."""
+
+    entries: dict[str, Entry] | None = None
+    """All of them; None: not known."""
+    listed: float = 0.0
+    large_until: float = 0.0
+    """Until then its first page is not asked for again: it did not hold everything."""
+    single: dict[str, _Seen] = field(default_factory=dict)
+    """Names asked for, or changed by us, one at a time."""
+    has_marker: bool | None = None
+    marker_made: float = float("-inf")
+
+
+class Directories:
+    """
+    The directories of a mount.
+
+    A listing is used for `ttl_s` seconds, an absence for `negative_ttl_s`.
+    """
+
+    def __init__(
+        self, *, store: ObjectStore, clock: Clock, ttl_s: float, negative_ttl_s: float
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ttl_s = ttl_s
+        self._negative_ttl_s = negative_ttl_s
+        self._lock = threading.Lock()  # guards the states and the flights
+        self._states: KnownDirectories[_State] = KnownDirectories(MAX_DIRECTORIES)
+        self._flights: dict[tuple[str, str], Future[object]] = {}
+
+    # Asking
+
+    def lookup(self, directory: str, name: str) -> Entry | None:
+        """Return the entry; None: there is none. The errors of `ObjectStore.list`."""
+        now = self._clock.monotonic()
+        with self._lock:
+            state = self._state_locked(directory)
+            seen = self._seen_locked(state, name, now)
+            is_large = now < state.large_until
+        if seen is not None:
+            return seen.entry
+        if not is_large:
+            entries = self._once((directory, ""), lambda: self._list_first_page(directory))
+            if entries is not None:
+                return entries.get(name)
+        return self._once((directory, name), lambda: self._look_for(directory, name))
+
+    def entries(self, directory: str) -> Mapping[str, Entry]:
+        """Return every entry of the directory. The errors of `ObjectStore.list`."""
+        now = self._clock.monotonic()
+        with self._lock:
+            state = self._state_locked(directory)
+            if state.entries is not None and now < state.listed + self._ttl_s:
+                return dict(state.entries)
+        return dict(self._once((directory, "/"), lambda: self._list_all(directory)))
+
+    def age(self, directory: str, name: str) -> float:
+        """Return how many seconds ago the entry was seen; infinity if it is not known."""
+        now = self._clock.monotonic()
+        with self._lock:
+            state = self._state_locked(directory)
+            seen = self._seen_locked(state, name, now)
+        return float("inf") if seen is None else now - seen.at
+
+    def is_bare(self, directory: str) -> bool:
+        """Say whether the directory is known to have neither an entry nor a marker."""
+        with self._lock:
+            state = self._state_locked(directory)
+            return state.entries == {} and state.has_marker is False
+
+    def has_marker(self, directory: str) -> bool | None:
+        """Say whether the directory has an object of its own; None: not known."""
+        with self._lock:
+            return self._state_locked(directory).has_marker
+
+    # Telling
+
+    def put(self, directory: str, name: str, entry: Entry) -> None:
+        """Take note of an entry that we made, changed or saw."""
+        self._change(directory, name, entry)
+
+    def remove(self, directory: str, name: str) -> None:
+        """Take note that the entry is gone."""
+        self._change(directory, name, None)
+
+    def made(self, directory: str) -> None:
+        """Take note of a directory that we made: it has a marker and is empty."""
+        with self._lock:
+            state = self._state_locked(directory)
+            state.has_marker, state.marker_made = True, self._clock.monotonic()
+            if state.entries is None:
+                state.entries, state.listed = {}, state.marker_made
+
+    def forget(self, directory: str) -> None:
+        """Know nothing of the directory and all below it."""
+        with self._lock:
+            self._states.drop(directory)
+
+    def _change(self, directory: str, name: str, entry: Entry | None) -> None:
+        with self._lock:
+            state = self._state_locked(directory)
+            state.single[name] = _Seen(entry, self._clock.monotonic())
+            if state.entries is not None:
+                if entry is None:
+                    state.entries.pop(name, None)
+                else:
+                    state.entries[name] = entry
+
+    # Inside
+
+    def _state_locked(self, directory: str) -> _State:
+        state = self._states.get(directory)
+        return self._states.setdefault(directory, _State()) if state is None else state
+
+    def _seen_locked(self, state: _State, name: str, now: float) -> _Seen | None:
+        """Return what is known of a name and still fresh; None: ask the bucket."""
+        single = state.single.get(name)
+        if state.entries is not None and (single is None or single.at < state.listed):
+            single = _Seen(state.entries.get(name), state.listed)
+        if single is None:
+            return None
+        ttl_s = self._negative_ttl_s if single.entry is None else self._ttl_s
+        return single if now < single.at + ttl_s else None
+
+    def _list_first_page(self, directory: str) -> dict[str, Entry] | None:
+        """List up to 1000 entries; return all if there are not more."""
+        started = self._clock.monotonic()
+        page = self._store.list(directory, delimiter="/", max_keys=PAGE)
+        entries, has_marker = read_page(page, directory)
+        with self._lock:
+            state = self._state_locked(directory)
+            if page.next_token is None:
+                self._install_locked(state, entries, started, has_marker=has_marker)
+                return dict(entries)
+            state.large_until = started + self._ttl_s
+            state.has_marker = has_marker  # its key sorts first
+            for name, entry in entries.items():
+                if name not in state.single or state.single[name].at < started:
+                    state.single[name] = _Seen(entry, started)
+        return None
+
+    def _list_all(self, directory: str) -> dict[str, Entry]:
+        started = self._clock.monotonic()
+        entries: dict[str, Entry] = {}
+        has_marker, token = False, None
+        while True:
+            page = self._store.list(directory, delimiter="/", token=token, max_keys=PAGE)
+            more, found = read_page(page, directory)
+            for name, entry in more.items():
+                if entry.is_directory or name not in entries:
+                    entries[name] = entry
+            has_marker = has_marker or found
+            if page.next_token is None:
+                break
+            token = page.next_token
+        with self._lock:
+            self._install_locked(
+                self._state_locked(directory), entries, started, has_marker=has_marker
+            )
+            return dict(entries)
+
+    def _install_locked(
+        self, state: _State, entries: dict[str, Entry], started: float, *, has_marker: bool
+    ) -> None:
+        """Take over a listing, but for what we changed since it was asked for."""
+        state.single = {name: seen for name, seen in state.single.items() if seen.at >= started}
+        for name, seen in state.single.items():
+            if seen.entry is None:
+                entries.pop(name, None)
+            else:
+                entries[name] = seen.entry
+        state.entries, state.listed, state.large_until = entries, started, 0.0
+        if state.marker_made < started:
+            state.has_marker = has_marker
+
+    def _look_for(self, directory: str, name: str) -> Entry | None:
+        """Ask for one name in a large directory: one request, rarely two."""
+        started = self._clock.monotonic()
+        key = directory + name
+        page = self._store.list(key, delimiter="/", max_keys=PAGE)
+        entries, _ = read_page(page, directory)
+        entry = entries.get(name)
+        if page.next_token is not None and (entry is None or not entry.is_directory):
+            below = self._store.list(key + "/", max_keys=1)
+            entry = DIRECTORY if below.objects else entry
+        with self._lock:
+            state = self._state_locked(directory)
+            newest = state.single.get(name)
+            if newest is not None and newest.at >= started:
+                return newest.entry
+            state.single[name] = _Seen(entry, started)
+        return entry
+
+    def _once(self, flight: tuple[str, str], ask: Callable[[], T]) -> T:
+        """Run `ask`, or wait for the thread that is running it for the same flight."""
+        mine: Future[T] = Future()
+        with self._lock:
+            other = self._flights.get(flight)
+            if other is None:
+                self._flights[flight] = mine  # type: ignore[assignment]  # one type per kind of flight
+        if other is not None:
+            return other.result()  # type: ignore[return-value]  # as above
+        try:
+            answer = ask()
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        else:
+            mine.set_result(answer)
+            return answer
+        finally:
+            with self._lock:
+                del self._flights[flight]
+
+
+def read_page(page: ListPage, directory: str) -> tuple[dict[str, Entry], bool]:
+    """Return the entries of a page of `directory`'s listing, and whether its marker is there."""
+    entries: dict[str, Entry] = {}
+    has_marker = False
+    for item in page.objects:
+        if item.key == directory:
+            has_marker = True
+        elif is_name(name := item.key[len(directory) :]):
+            entries[name] = Entry(
+                is_directory=False, size=item.size, etag=item.etag, modified_ns=item.modified_ns
+            )
+    for name in _names(page, directory):
+        entries[name] = DIRECTORY
+    return entries, has_marker
+
+
+def _names(page: ListPage, directory: str) -> Iterator[str]:
+    for prefix in page.prefixes:
+        parent, name = split(prefix)
+        if parent == directory and is_name(name):
+            yield name

@@ -1,0 +1,352 @@
+"""
+Opening files, and bringing what was written into the bucket.
+
+A node lives from the first open or change to the moment when nothing about it is missing
+in the bucket and nobody has it open. `commit` is the one way into the bucket; it is
+reached by flush, fsync and release, and by the scheduler for what nobody waits for.
+
+Threads: every method from any thread.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ossfs.cache.metadata import Known
+from ossfs.clock import Clock
+from ossfs.errors import EditConflict, NoSuchKey, OssfsError, StoreError
+from ossfs.journal.journal import Journal
+from ossfs.journal.records import Version
+from ossfs.store.api import ObjectStore
+from ossfs.vfs.nodes import FileNode
+from ossfs.vfs.posix import Attributes, read_attributes
+from ossfs.vfs.reader import ObjectReader
+from ossfs.vfs.tree import Found, Tree
+from ossfs.writeback.commit import Committer
+from ossfs.writeback.pending import PendingFile
+from ossfs.writeback.scheduler import Scheduler
+from ossfs.writeback.staging import StagingArea
+
+log = logging.getLogger(__name__)
+
+RETRY_DELAY_S = 1.0
+ATTRIBUTES_DELAY_S = 0.2  # chmod, chown and utimens mostly come together: one self-copy
+
+
+class Files:
+    """The life of file nodes."""
+
+    def __init__(
+        self,
+        *,
+        tree: Tree,
+        store: ObjectStore,
+        reader: ObjectReader,
+        committer: Committer,
+        journal: Journal,
+        area: StagingArea,
+        clock: Clock,
+    ) -> None:
+        self.tree = tree
+        self.committer = committer
+        self._store = store
+        self._reader = reader
+        self._journal = journal
+        self._area = area
+        self._clock = clock
+        self.scheduler: Scheduler[FileNode] = Scheduler(commit=self._commit, clock=clock)
+
+    # Nodes
+
+    def node(self, found: Found, *, fresh: bool = False) -> FileNode:
+        """
+        Return the node of a file that was found, made when there is none.
+
+        With `fresh`, the bucket is asked when what is known of the file is older than the
+        attributes' TTL; a node of a version that was replaced there gives way to a new one.
+        FileNotFoundError: the file is gone.
+        """
+        node = found.node
+        if node is not None and not (fresh and self._is_outdated(node)):
+            return node
+        try:
+            if node is not None:
+                known = self.tree.look(found.key)
+                if self._is_current(node, known):
+                    return node
+                self.tree.nodes.remove(node)
+            else:
+                known = self.tree.known(found.key, found.entry, fresh=fresh)
+        except NoSuchKey:
+            if node is not None:
+                self.tree.nodes.remove(node)
+            self.tree.gone(found.key)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), found.key) from None
+        return self.tree.nodes.add(self._known_node(found.key, known))
+
+    def _is_outdated(self, node: FileNode) -> bool:
+        """Say whether another client may have replaced the file since we last looked."""
+        if node.pending.is_dirty or node.pending.is_committing:
+            return False
+        return self._clock.monotonic() - node.checked >= self.tree.attr_ttl_s
+
+    def _is_current(self, node: FileNode, known: Known) -> bool:
+        with node.pending.lock:
+            base = node.pending.base
+            is_current = node.pending.is_dirty or (base is not None and base.etag == known.etag)
+            if is_current and not node.pending.is_dirty:
+                node.checked = known.checked
+                node.attributes = self.tree.attributes(known)
+        return is_current
+
+    def _known_node(self, key: str, known: Known) -> FileNode:
+        attributes = self.tree.attributes(known)
+        pending = self._pending(key, Version(key, known.etag, known.size), attributes)
+        return FileNode(
+            key,
+            self.tree.inodes.of(key),
+            pending,
+            attributes,
+            has_object=True,
+            checked=known.checked,
+        )
+
+    def new_node(self, key: str, attributes: Attributes, *, has_object: bool) -> FileNode:
+        """Make a new, empty file with one handle; the journal knows it. StagingFull."""
+        pending = self._pending(key, None, attributes)
+        pending.create()
+        node = FileNode(
+            key,
+            self.tree.inodes.of(key),
+            pending,
+            attributes,
+            has_object=has_object,
+            is_new=True,
+            handles=1,
+        )
+        with self.tree.nodes.lock:
+            known = self.tree.nodes.add(node)
+            if known is not node:
+                known.handles += 1
+        if known is not node:  # two creations at once: both open the same file
+            pending.discard()
+            pending.drop_local()
+        return known
+
+    def _pending(self, key: str, base: Version | None, attributes: Attributes) -> PendingFile:
+        return PendingFile(
+            key,
+            base=base,
+            headers=attributes.headers(),
+            area=self._area,
+            journal=self._journal,
+            clock=self._clock,
+        )
+
+    def adopt(self, files: Iterable[PendingFile]) -> None:
+        """Take over what an earlier mount promised; it goes on into the bucket."""
+        for pending in files:
+            attributes = read_attributes(
+                pending.headers,
+                self.tree.defaults,
+                is_directory=False,
+                modified_ns=pending.since_ns,
+            )
+            node = FileNode(
+                pending.key,
+                self.tree.inodes.of(pending.key),
+                pending,
+                attributes,
+                has_object=pending.base is not None,
+            )
+            self.tree.nodes.add(node)
+            self.scheduler.later(node)
+
+    # Changing
+
+    def change_attributes(self, node: FileNode, attributes: Attributes) -> None:
+        """Change what goes with the object; one self-copy follows when nothing else does."""
+        with node.pending.lock:
+            node.attributes = attributes
+            node.pending.change_headers(attributes.headers())
+            rides_along = node.pending.has_new_content
+        if node.is_linked and not rides_along:
+            self.scheduler.later(node, ATTRIBUTES_DELAY_S)
+
+    def write(self, node: FileNode, offset: int, data: bytes | memoryview) -> int:
+        """Put bytes into the file; its times move with them. StagingFull, EditConflict."""
+        with node.pending.lock:
+            written = node.pending.write(offset, data)
+            self._content_changed_locked(node)
+        return written
+
+    def truncate(self, node: FileNode, size: int) -> None:
+        """Cut or extend the file; an empty one is cut loose from what the bucket holds."""
+        with node.pending.lock:
+            if size == 0:
+                node.pending.replace()
+            elif size != node.pending.size:
+                node.pending.truncate(size)
+            self._content_changed_locked(node)
+
+    def _content_changed_locked(self, node: FileNode) -> None:
+        now_ns = self._clock.now_ns()
+        node.is_new = False
+        node.attributes = node.attributes.changed(now_ns, mtime_ns=now_ns)
+        node.pending.headers = node.attributes.headers()
+
+    # Committing
+
+    def commit(self, node: FileNode) -> None:
+        """
+        Bring the file into the bucket; nothing happens when it is there.
+
+        EditConflict: somebody changed the object; the path shows theirs from now on. Other
+        errors: the bytes are kept and it is tried again in the background.
+        """
+        try:
+            self._commit(node)
+        except EditConflict:
+            raise
+        except (OssfsError, OSError):
+            if node.is_linked:
+                self.scheduler.later(node, RETRY_DELAY_S)
+            raise
+
+    def _commit(self, node: FileNode) -> None:
+        try:
+            is_done = self.committer.commit(node.pending)
+        except EditConflict:
+            self.tree.nodes.remove(node)
+            self.tree.gone(node.key)
+            raise
+        if is_done:
+            self._published(node)
+        self._retire(node)
+
+    def _published(self, node: FileNode) -> None:
+        with node.pending.lock:
+            base, headers = node.pending.base, node.pending.headers
+            node.has_object = True
+            node.checked = self._clock.monotonic()
+        if base is None or not node.is_linked:
+            return
+        self._reader.forget(node.key)
+        self.tree.unhide(node.key)
+        known = Known(base.etag, base.size, None, headers, self._clock.monotonic())
+        self.tree.published(node.key, known)
+
+    def opened(self, found: Found, *, fresh: bool = False) -> FileNode:
+        """Return the node of a file, as `node` does, and count a handle of it."""
+        while True:
+            node = self.node(found, fresh=fresh)
+            with self.tree.nodes.lock:
+                if self.tree.nodes.get(node.key) is node:
+                    node.handles += 1
+                    return node
+            found = replace(found, node=None)  # its last handle was closed in this moment
+
+    @contextlib.contextmanager
+    def pinned(self, found: Found) -> Iterator[FileNode]:
+        """Keep the node of a file alive for a while, without opening the file."""
+        node = self.opened(found)
+        try:
+            yield node
+        finally:
+            with self.tree.nodes.lock:
+                node.handles -= 1
+            self._retire(node)
+
+    def closed(self, node: FileNode) -> None:
+        """Count a handle less; at the last one, finish what is left to do."""
+        with self.tree.nodes.lock:
+            node.handles -= 1
+            if node.handles:
+                return
+        if not node.is_linked:
+            self._bury(node)
+        elif node.pending.has_new_content and not node.pending.error:
+            try:
+                self.commit(node)
+            except (OssfsError, OSError) as error:
+                log.warning("%s could not be brought to the bucket: %s", node.key, error)
+        else:
+            self._retire(node)
+
+    def _retire(self, node: FileNode) -> None:
+        """Forget a node that nobody has open and nothing is missing of."""
+        with self.tree.nodes.lock:
+            is_idle = node.handles == 0 and not node.pending.is_dirty and node.is_linked
+            if is_idle:
+                self.tree.nodes.remove(node)
+        if is_idle:
+            node.pending.drop_local()
+
+    # Unlinking
+
+    def unlink(self, node: FileNode) -> None:
+        """
+        Take a file's name away for good.
+
+        When somebody has it open, its object is deleted at the last close only; the
+        journal knows. The errors of `ObjectStore.delete`.
+        """
+        self._unlink(node)
+
+    def displace(self, node: FileNode) -> None:
+        """Let a file lose its name to another one that is renamed to it."""
+        self.tree.nodes.remove(node)
+        with self.tree.nodes.lock:
+            node.is_linked = False
+            is_open = node.handles > 0
+        upload = node.pending.discard()
+        if upload is not None:
+            self.committer.abort(upload)
+        if not is_open:
+            node.pending.drop_local()
+
+    def hide(self, node: FileNode, key: str) -> None:
+        """Unlink an open file, but let it be found as `key` until its last close."""
+        name, is_open = node.key, node.handles > 0
+        self._unlink(node)
+        if is_open:
+            with self.tree.nodes.lock:
+                node.key = key
+                self.tree.nodes.add(node)
+        log.debug("%s is hidden as %s", name, key)
+
+    def _unlink(self, node: FileNode) -> None:
+        is_open = node.handles > 0
+        self.displace(node)
+        base = node.pending.base
+        if node.has_object and is_open and base is not None:
+            node.deletion = self._journal.begin_deletion(base.key, base.etag)
+            self.tree.hide(base.key, base.etag)
+        elif node.has_object:
+            self._store.delete(node.key)
+        self.tree.gone(node.key)
+        self._reader.forget(node.key)
+
+    def _bury(self, node: FileNode) -> None:
+        """Finish an unlink whose file was open until now."""
+        self.tree.nodes.remove(node)
+        node.pending.discard()
+        node.pending.drop_local()
+        base, deletion = node.pending.base, node.deletion
+        if deletion is None or base is None:
+            return
+        if self.tree.nodes.get(base.key) is not None:
+            return  # a new file has taken the name; if it never comes, the next mount deletes
+        try:
+            if self._store.head(base.key).etag == base.etag:
+                self._store.delete(base.key)
+        except NoSuchKey:
+            pass  # somebody else deleted it
+        except StoreError as error:
+            log.warning("%s is deleted at the next mount, not now: %s", base.key, error)
+            return
+        self._journal.end_deletion(deletion)
+        self.tree.unhide(base.key)

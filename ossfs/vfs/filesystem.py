@@ -1,0 +1,366 @@
+"""
+The file system, without FUSE.
+
+Names come as absolute paths of the mount, open files as handles. A handle points to a
+node, not to a name: it goes on working when its file is renamed or unlinked. Conditions
+that POSIX knows are raised as Python's `OSError`s, everything else as `OssfsError`s, whose
+`errno` the adapter passes on.
+
+Threads: every method may be called from any thread.
+"""
+
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import NewType
+
+from ossfs.clock import Clock
+from ossfs.errors import ObjectTooLarge
+from ossfs.extents import Extent
+from ossfs.journal.records import Version
+from ossfs.store.api import ObjectStore
+from ossfs.vfs.files import Files
+from ossfs.vfs.keys import split
+from ossfs.vfs.names import Names, symlink_attributes
+from ossfs.vfs.nodes import FileNode
+from ossfs.vfs.posix import Attributes, new_attributes
+from ossfs.vfs.reader import ObjectReader, VersionReader
+from ossfs.vfs.tree import Found, Stat, Tree
+from ossfs.writeback.pending import UploadStatus
+
+Fh = NewType("Fh", int)
+
+MAX_SYMLINK = 4095  # bytes, Linux PATH_MAX less its NUL
+
+
+@dataclass(slots=True, eq=False)
+class Handle:
+    """An open file. `lock` guards the reader."""
+
+    node: FileNode
+    is_readable: bool
+    is_writable: bool
+    is_appending: bool
+    lock: threading.Lock
+    version: Version | None = None
+    reader: VersionReader | None = None
+
+
+class FileSystem:
+    """See the module's docstring."""
+
+    def __init__(
+        self,
+        *,
+        tree: Tree,
+        files: Files,
+        names: Names,
+        store: ObjectStore,
+        reader: ObjectReader,
+        clock: Clock,
+        kept: Callable[[], list[UploadStatus]] = list,
+    ) -> None:
+        self.names = names
+        self._tree = tree
+        self._files = files
+        self._store = store
+        self._reader = reader
+        self._clock = clock
+        self._kept = kept
+        self._lock = threading.Lock()  # guards _handles
+        self._handles: dict[Fh, Handle] = {}
+        self._numbers = count(1)
+
+    # Looking
+
+    def getattr(self, path: str) -> Stat:
+        """Return what `stat` answers. FileNotFoundError."""
+        return self._tree.stat(path)
+
+    def fgetattr(self, fh: Fh) -> Stat:
+        """Return what `fstat` answers."""
+        return self._tree.stat_node(self._handle(fh).node)
+
+    def readdir(self, path: str) -> dict[str, int]:
+        """Return the names in a directory with their type bits (0: not known)."""
+        return self._tree.list(self._tree.find_directory(path))
+
+    def readlink(self, path: str) -> str:
+        """Return a symlink's target. OSError (EINVAL): not a symlink."""
+        found = self._tree.find(path)
+        if found.entry.is_directory or not stat.S_ISLNK(self._tree.stat(path).attributes.mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        body = bytes(self._store.get(found.key, Extent(0, MAX_SYMLINK)).data)
+        return os.fsdecode(body)
+
+    # Opening
+
+    def open(self, path: str, flags: int) -> Fh:
+        """Return a handle of a file. `flags`: as the system call has them. FileNotFoundError."""
+        found = self._tree.find(path)
+        if found.entry.is_directory:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        node = self._files.opened(found, fresh=True)
+        fh = self._new_handle(node, flags)
+        if flags & os.O_TRUNC:
+            try:
+                self._files.truncate(node, 0)
+            except BaseException:
+                self.release(fh)
+                raise
+        return fh
+
+    def create(self, path: str, mode: int, flags: int, *, uid: int, gid: int) -> Fh:
+        """Make a file and open it; it reaches the bucket when it is flushed or closed."""
+        found = self._tree.find_or_none(path)
+        if found is not None:
+            if flags & os.O_EXCL:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+            return self.open(path, flags)
+        key = self._tree.keys.key(path)
+        attributes = new_attributes(
+            stat.S_IFREG | stat.S_IMODE(mode),
+            uid=uid,
+            gid=gid,
+            now_ns=self._clock.now_ns(),
+            name=split(key)[1],
+        )
+        node = self._files.new_node(key, attributes, has_object=False)
+        return self._new_handle(node, flags)
+
+    def _new_handle(self, node: FileNode, flags: int) -> Fh:
+        access = flags & os.O_ACCMODE
+        handle = Handle(
+            node,
+            is_readable=access != os.O_WRONLY,
+            is_writable=access != os.O_RDONLY,
+            is_appending=bool(flags & os.O_APPEND),
+            lock=threading.Lock(),
+        )
+        with self._lock:
+            fh = Fh(next(self._numbers))
+            self._handles[fh] = handle
+        return fh
+
+    def _handle(self, fh: Fh) -> Handle:
+        with self._lock:
+            handle = self._handles.get(fh)
+        if handle is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return handle
+
+    # Reading and writing
+
+    def read(self, fh: Fh, offset: int, length: int) -> bytes | memoryview:
+        """
+        Return up to `length` bytes; fewer only at the end of the file.
+
+        PreconditionFailed (ESTALE): another client replaced the object meanwhile.
+        """
+        handle = self._handle(fh)
+        pending = handle.node.pending
+        with pending.lock:
+            extent = Extent(offset, offset + length).clip(Extent(0, pending.size))
+            pieces = pending.read(extent)
+        if len(pieces) == 1 and pieces[0].data is None:
+            return self._read_base(handle, pieces[0].base, pieces[0].extent)
+        return b"".join(
+            self._read_base(handle, piece.base, piece.extent) if piece.data is None else piece.data
+            for piece in pieces
+        )
+
+    def _read_base(
+        self, handle: Handle, version: Version | None, extent: Extent
+    ) -> bytes | memoryview:
+        if version is None or not extent.size:
+            return b""
+        with handle.lock:
+            if handle.reader is None or handle.version != version:
+                if handle.reader is not None:
+                    handle.reader.close()
+                handle.version = version
+                handle.reader = self._reader.open(version.key, version.etag, version.size)
+            reader = handle.reader
+        return reader.read(extent.start, extent.size)
+
+    def write(self, fh: Fh, offset: int, data: bytes | memoryview) -> int:
+        """Write all of `data`; with O_APPEND, at the end. StagingFull; ObjectTooLarge."""
+        handle = self._handle(fh)
+        if not handle.is_writable:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        self._refuse_too_large(handle.node.key, offset + len(data))
+        node = handle.node
+        if not handle.is_appending:
+            return self._files.write(node, offset, data)
+        with node.pending.lock:
+            return self._files.write(node, node.pending.size, data)
+
+    def truncate(self, path: str, size: int) -> None:
+        """Cut or extend a file by name; it is in the bucket when this returns."""
+        found = self._tree.find(path)
+        if found.entry.is_directory:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        self._refuse_too_large(found.key, size)
+        node = self._files.opened(found, fresh=True)
+        try:
+            self._files.truncate(node, size)
+            if node.handles == 1:  # nobody else will flush it
+                self._files.commit(node)
+        finally:
+            self._files.closed(node)
+
+    def ftruncate(self, fh: Fh, size: int) -> None:
+        """Cut or extend an open file."""
+        handle = self._handle(fh)
+        self._refuse_too_large(handle.node.key, size)
+        self._files.truncate(handle.node, size)
+
+    def _refuse_too_large(self, key: str, size: int) -> None:
+        if size > self._files.committer.max_size:
+            raise ObjectTooLarge(f"{size} bytes", operation="write", key=key)
+
+    def flush(self, fh: Fh) -> None:
+        """
+        Bring a file that was written through this handle into the bucket: close(2).
+
+        A new file without a byte waits for `release`: its writer may only have closed a
+        duplicate of the descriptor, as shells do.
+        """
+        handle = self._handle(fh)
+        if handle.is_writable and not handle.node.is_new:
+            self._commit_content(handle.node)
+
+    def _commit_content(self, node: FileNode) -> None:
+        if node.pending.has_new_content:
+            self._files.commit(node)
+
+    def fsync(self, fh: Fh) -> None:
+        """Bring a file, content and attributes, into the bucket."""
+        self._files.commit(self._handle(fh).node)
+
+    def release(self, fh: Fh) -> None:
+        """Close a handle."""
+        with self._lock:
+            handle = self._handles.pop(fh, None)
+        if handle is None:
+            return
+        with handle.lock:
+            if handle.reader is not None:
+                handle.reader.close()
+                handle.reader = None
+        self._files.closed(handle.node)
+
+    # Attributes
+
+    def chmod(self, path: str, mode: int) -> None:
+        """Change the permission bits."""
+        self._change(path, lambda old: _with_mode(old, mode))
+
+    def chown(self, path: str, uid: int, gid: int) -> None:
+        """Change owner and group; -1 leaves one as it is."""
+        self._change(
+            path,
+            lambda old: replace(
+                old, uid=old.uid if uid == -1 else uid, gid=old.gid if gid == -1 else gid
+            ),
+        )
+
+    def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:
+        """Change the times; None leaves one as it is."""
+        self._change(
+            path,
+            lambda old: replace(
+                old,
+                atime_ns=old.atime_ns if atime_ns is None else atime_ns,
+                mtime_ns=old.mtime_ns if mtime_ns is None else mtime_ns,
+            ),
+        )
+
+    def _change(self, path: str, change: Callable[[Attributes], Attributes]) -> None:
+        found = self._tree.find(path)
+        if found.entry.is_directory:
+            self._change_directory(found, change)
+            return
+        with self._files.pinned(found) as node, node.pending.lock:
+            new = change(node.attributes)
+            if new != node.attributes:
+                new = replace(new, ctime_ns=self._clock.now_ns())
+                self._files.change_attributes(node, new)
+
+    def _change_directory(self, found: Found, change: Callable[[Attributes], Attributes]) -> None:
+        old = self._tree.directory_attributes(found.key)
+        new = change(old)
+        if new == old or found.key == self._tree.keys.prefix:
+            return
+        new = replace(new, ctime_ns=self._clock.now_ns())
+        self.names.put_marker(found.key, new)
+
+    # Names
+
+    def mkdir(self, path: str, mode: int, *, uid: int, gid: int) -> None:
+        """Make a directory. FileExistsError."""
+        self.names.mkdir(path, mode, uid=uid, gid=gid)
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory."""
+        self.names.rmdir(path)
+
+    def unlink(self, path: str) -> None:
+        """Remove a file."""
+        self.names.unlink(path)
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename a file or directory."""
+        self.names.rename(source, target)
+
+    def symlink(self, path: str, target: str, *, uid: int, gid: int) -> None:
+        """Make a symlink, in the form of ossfs 1.x: the object's bytes are the target."""
+        attributes = symlink_attributes(uid=uid, gid=gid, now_ns=self._clock.now_ns())
+        self.names.make_special(path, attributes, os.fsencode(target))
+
+    def mknod(self, path: str, mode: int, *, uid: int, gid: int) -> None:
+        """Make an empty file or a fifo. OSError (EPERM): devices and sockets."""
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFIFO):
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM), path)
+        kind = stat.S_IFMT(mode) or stat.S_IFREG
+        attributes = new_attributes(
+            kind | stat.S_IMODE(mode),
+            uid=uid,
+            gid=gid,
+            now_ns=self._clock.now_ns(),
+            name=path,
+        )
+        self.names.make_special(path, attributes, b"")
+
+    # The whole
+
+    def status(self) -> list[UploadStatus]:
+        """Describe what is not in the bucket yet, and what is kept for the user."""
+        dirty = [node.pending for node in self._tree.nodes if node.pending.is_dirty]
+        return [pending.status() for pending in dirty] + self._kept()
+
+    def drain(self, deadline_s: float | None) -> bool:
+        """Bring everything that nobody has open into the bucket; False: something is left."""
+        for node in self._tree.nodes:
+            if node.is_linked and node.pending.is_dirty and not node.handles:
+                self._files.scheduler.later(node)
+        return self._files.scheduler.drain(deadline_s)
+
+    def close(self) -> None:
+        """Stop; what is not in the bucket stays on the local disk and in the journal."""
+        self._files.scheduler.close()
+        with self._lock:
+            handles, self._handles = list(self._handles.values()), {}
+        for handle in handles:
+            if handle.reader is not None:
+                handle.reader.close()
+        for node in self._tree.nodes:
+            node.pending.close()
+
+
+def _with_mode(old: Attributes, mode: int) -> Attributes:
+    return replace(old, mode=stat.S_IFMT(old.mode) | stat.S_IMODE(mode))

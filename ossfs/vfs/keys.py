@@ -1,0 +1,59 @@
+"""
+Paths of the mount ↔ keys of the bucket.
+
+The key of `/a/b` is the mount's prefix plus `a/b`; a directory's key ends in a slash. Keys
+that no path can name (`//`, `.` and `..` as a name, NUL, names over 255 bytes) are hidden.
+
+Threads: values only.
+"""
+
+import errno
+import os
+
+MAX_NAME = 255  # bytes, Linux NAME_MAX
+
+
+class Keys:
+    """The mapping for a mount of `prefix` (empty, or ending in a slash)."""
+
+    def __init__(self, prefix: str, *, max_key: int) -> None:
+        self.prefix = prefix
+        self._max_key = max_key
+
+    def key(self, path: str) -> str:
+        """
+        Return the key of the file `path` (absolute, `/` for the top).
+
+        OSError: ENAMETOOLONG, or EILSEQ for a name that is not UTF-8 and so cannot be
+        part of a key.
+        """
+        key = self.prefix + path[1:]
+        try:
+            encoded = key.encode()
+        except UnicodeEncodeError:
+            raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ), path) from None
+        name = encoded.rpartition(b"/")[2]
+        if len(name) > MAX_NAME or len(encoded) > self._max_key:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+        return key
+
+    def directory(self, path: str) -> str:
+        """Return the key of the directory `path`: it ends in a slash, or is empty."""
+        if path == "/":
+            return self.prefix
+        key = self.key(path) + "/"
+        if len(key.encode()) > self._max_key:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+        return key
+
+
+def split(key: str) -> tuple[str, str]:
+    """Return the parent directory's key and the name; a directory's slash is left off."""
+    parent, slash, name = key.rstrip("/").rpartition("/")
+    return parent + slash, name
+
+
+def is_name(name: str) -> bool:
+    """Say whether a directory entry can have this name."""
+    is_plain = name not in {"", ".", ".."} and "\0" not in name and "/" not in name
+    return is_plain and len(name.encode()) <= MAX_NAME

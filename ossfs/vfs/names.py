@@ -1,0 +1,247 @@
+"""
+Changing names: mkdir, rmdir, unlink, rename, symlink.
+
+A store has no names, only keys: a directory is a zero-byte object whose key ends in a
+slash (a marker), or just the fact that keys begin with it. A directory that would vanish
+with its last file gets a marker, as POSIX directories stay.
+
+Threads: every method from any thread; the kernel serialises changes in one directory.
+"""
+
+import errno
+import logging
+import os
+import stat
+from collections.abc import Iterable
+
+from ossfs.cache.metadata import Known
+from ossfs.clock import Clock
+from ossfs.errors import NoSuchKey, OssfsError
+from ossfs.journal.records import MoveRecord, Version
+from ossfs.store.api import BytesBody, ObjectStore
+from ossfs.vfs.directories import DIRECTORY
+from ossfs.vfs.files import Files
+from ossfs.vfs.keys import split
+from ossfs.vfs.nodes import FileNode
+from ossfs.vfs.posix import Attributes, new_attributes
+from ossfs.vfs.tree import Found, Tree
+from ossfs.writeback.moves import Mover, delete_all, moved
+
+log = logging.getLogger(__name__)
+
+LIBFUSE_HIDDEN = ".fuse_hidden"  # libfuse renames an open file to this instead of unlinking it
+
+
+class Names:
+    """Operations on names."""
+
+    def __init__(
+        self, *, tree: Tree, files: Files, store: ObjectStore, mover: Mover, clock: Clock
+    ) -> None:
+        self._tree = tree
+        self._files = files
+        self._store = store
+        self._mover = mover
+        self._clock = clock
+
+    # Making
+
+    def mkdir(self, path: str, mode: int, *, uid: int, gid: int) -> None:
+        """Make a directory: one PUT. FileExistsError."""
+        self._refuse_existing(path)
+        directory = self._tree.keys.directory(path)
+        attributes = new_attributes(
+            stat.S_IFDIR | stat.S_IMODE(mode),
+            uid=uid,
+            gid=gid,
+            now_ns=self._clock.now_ns(),
+            name="",
+        )
+        self.put_marker(directory, attributes)
+        self._tree.directories.put(*split(directory), DIRECTORY)
+        self._tree.directories.made(directory)
+
+    def put_marker(self, directory: str, attributes: Attributes) -> None:
+        """Store a directory's attributes in its marker."""
+        headers = attributes.headers()
+        stored = self._store.put(directory, BytesBody(b""), headers)
+        known = Known(stored.etag, 0, attributes.mtime_ns, headers, self._clock.monotonic())
+        self._tree.published(directory, known)
+
+    def make_special(self, path: str, attributes: Attributes, content: bytes) -> None:
+        """Make a symlink, fifo or empty file: an object whose mode says what it is."""
+        self._refuse_existing(path)
+        key = self._tree.keys.key(path)
+        headers = attributes.headers()
+        stored = self._store.put(key, BytesBody(content), headers)
+        known = Known(stored.etag, len(content), None, headers, self._clock.monotonic())
+        self._tree.published(key, known)
+
+    def _refuse_existing(self, path: str) -> None:
+        if self._tree.find_or_none(path) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+
+    # Removing
+
+    def rmdir(self, path: str) -> None:
+        """Remove an empty directory. NotADirectoryError; OSError (ENOTEMPTY)."""
+        directory = self._tree.find_directory(path)
+        self._require_empty(directory, path)
+        leftovers = sorted(self._tree.hidden_below(directory))
+        delete_all(self._store, [*leftovers, directory])
+        self._tree.directories.forget(directory)
+        self._tree.gone(directory)
+        self._tree.inodes.forget(directory)
+        self._keep_parent(directory)
+
+    def _require_empty(self, directory: str, path: str) -> None:
+        hidden = self._tree.hidden_below(directory)
+        page = self._store.list(directory, max_keys=min(1000, 2 + len(hidden)))
+        names = {item.key for item in page.objects} - hidden - {directory}
+        nodes = [node for node in self._tree.nodes.below(directory) if node.is_linked]
+        if names or nodes:
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
+
+    def unlink(self, path: str) -> None:
+        """Remove a file. FileNotFoundError; IsADirectoryError."""
+        found = self._tree.find(path)
+        if found.entry.is_directory:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if found.node is not None:
+            self._files.unlink(found.node)
+        else:
+            self._store.delete(found.key)
+            self._tree.gone(found.key)
+        self._tree.inodes.forget(found.key)
+        self._keep_parent(found.key)
+
+    def _keep_parent(self, key: str) -> None:
+        """Give the parent a marker if it would vanish with what was the last name in it."""
+        parent, _ = split(key)
+        is_top = parent == self._tree.keys.prefix
+        has_nodes = any(node.is_linked for node in self._tree.nodes.children(parent).values())
+        if is_top or has_nodes or not self._tree.directories.is_bare(parent):
+            return
+        self.put_marker(parent, self._tree.directory_attributes(parent))
+        self._tree.directories.made(parent)
+
+    # Renaming
+
+    def rename(self, source: str, target: str) -> None:
+        """
+        Rename a file or directory, replacing what POSIX lets it replace.
+
+        FileNotFoundError, IsADirectoryError, NotADirectoryError, OSError (ENOTEMPTY,
+        EINVAL: into itself); the errors of the store: the source is as it was.
+        """
+        old = self._tree.find(source)
+        if source == target:
+            return
+        if target.startswith(source + "/"):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), source)
+        new = self._tree.find_or_none(target)
+        if old.entry.is_directory:
+            self._rename_directory(old, new, target)
+        else:
+            self._rename_file(old, new, target)
+        self._keep_parent(old.key)
+
+    def _rename_directory(self, old: Found, new: Found | None, target: str) -> None:
+        goal = self._tree.keys.directory(target)
+        if new is not None:
+            if not new.entry.is_directory:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target)
+            self._require_empty(new.key, target)
+        for node in self._tree.nodes.below(old.key):
+            if node.is_linked and node.has_object:
+                self._files.commit(node)
+        if new is not None:
+            self._store.delete(new.key)
+            self._tree.directories.forget(goal)
+        for node in self._tree.nodes.below(old.key):
+            if not node.has_object:
+                self._rename_node(node, moved(node.key, old.key, goal))
+        self._move_prefix(old.key, goal)
+
+    def _move_prefix(self, source: str, goal: str) -> None:
+        self._mover.move_prefix(source, goal)
+        for node in self._tree.nodes.below(source):
+            self._follow(node, moved(node.key, source, goal))
+        for directory in (source, goal):
+            self._tree.directories.forget(directory)
+        self._tree.directories.remove(*split(source))
+        self._tree.directories.put(*split(goal), DIRECTORY)
+        self._tree.objects.rename(source, goal)
+        self._tree.inodes.renamed(source, goal)
+
+    def _follow(self, node: FileNode, key: str) -> None:
+        """Let an open file go on under the key its object has been moved to."""
+        base = node.pending.base
+        try:
+            info = self._store.head(key)
+        except NoSuchKey:
+            info = None
+        with node.pending.lock:
+            if info is not None and base is not None:
+                node.pending.base = Version(key, info.etag, base.size)
+        self._rename_node(node, key)
+
+    def _rename_file(self, old: Found, new: Found | None, target: str) -> None:
+        if new is not None and new.entry.is_directory:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
+        key = self._tree.keys.key(target)
+        with self._files.pinned(old) as node:
+            if node.handles > 1 and split(key)[1].startswith(LIBFUSE_HIDDEN):
+                self._files.hide(node, key)
+                return
+            displaced = None if new is None else new.node
+            if displaced is not None:
+                self._files.displace(displaced)
+            if node.has_object:
+                self._move_object(node, key)
+            else:
+                node.has_object = new is not None
+                self._rename_node(node, key)
+                self._tree.gone(old.key)
+            self._tree.inodes.renamed(old.key, key)
+            node.ino = self._tree.inodes.of(key)
+
+    def _move_object(self, node: FileNode, key: str) -> None:
+        if node.pending.has_new_content:
+            self._files.commit(node)
+        source = node.key
+        with node.pending.moving() as headers:
+            base = node.pending.base
+            assert base is not None  # noqa: S101 - a clean file has an object
+            version = self._mover.move_object(base, key, headers=headers)
+            node.pending.moved(key, version, headers)
+        self._tree.gone(source)
+        self._tree.unhide(key)
+        self._tree.nodes.rename(node, key)
+        known = Known(
+            version.etag, version.size, None, node.pending.headers, self._clock.monotonic()
+        )
+        self._tree.published(key, known)
+
+    def _rename_node(self, node: FileNode, key: str) -> None:
+        node.pending.rename(key)
+        self._tree.nodes.rename(node, key)
+
+    # Recovery
+
+    def resume(self, moves: Iterable[MoveRecord]) -> None:
+        """Finish renames that a crash interrupted; what cannot be finished is logged."""
+        for record in moves:
+            try:
+                self._mover.resume(record)
+            except OssfsError:
+                log.exception(
+                    "the rename of %s to %s is not finished; it is tried again at the next mount",
+                    record.source,
+                    record.target,
+                )
+
+
+def symlink_attributes(*, uid: int, gid: int, now_ns: int) -> Attributes:
+    """Return the attributes of a new symlink."""
+    return new_attributes(stat.S_IFLNK | 0o777, uid=uid, gid=gid, now_ns=now_ns, name="")

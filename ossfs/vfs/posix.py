@@ -1,0 +1,138 @@
+"""
+POSIX attributes in object metadata, as the official ossfs 1.x and s3fs keep them.
+
+    mode                decimal st_mode; markers made by others may lack the type bits
+    uid, gid            decimal
+    mtime, ctime, atime seconds, or seconds.nnnnnnnnn
+
+Numbers are read as those programs read them: a leading 0 means octal, 0x hexadecimal.
+What cannot be read is taken for absent. Metadata that is not ours is kept.
+
+Threads: values only.
+"""
+
+import mimetypes
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ossfs.store.api import NOTHING, Headers, ObjectInfo
+
+DIRECTORY_TYPE = "application/x-directory"
+OURS = ("mode", "uid", "gid", "mtime", "ctime", "atime")
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The attributes of objects that say nothing themselves."""
+
+    uid: int
+    gid: int
+    file_mode: int = 0o644
+    dir_mode: int = 0o755
+    umask: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What `stat` says of a file or directory, but its size; times in ns since 1970."""
+
+    mode: int
+    """With the type bits."""
+    uid: int
+    gid: int
+    mtime_ns: int
+    ctime_ns: int
+    atime_ns: int
+    content_type: str | None = None
+    foreign: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    """User metadata that is not ours."""
+
+    def changed(self, now_ns: int, **values: int) -> "Attributes":
+        """Return a copy with new values; the change time is `now_ns`."""
+        return replace(self, ctime_ns=now_ns, **values)  # type: ignore[arg-type]  # names of int fields
+
+    def headers(self) -> Headers:
+        """Return what is stored beside the object."""
+        metadata = dict(self.foreign)
+        metadata["mode"] = str(self.mode)
+        metadata["uid"] = str(self.uid)
+        metadata["gid"] = str(self.gid)
+        metadata["mtime"] = format_time(self.mtime_ns)
+        metadata["ctime"] = format_time(self.ctime_ns)
+        if self.atime_ns != self.mtime_ns:
+            metadata["atime"] = format_time(self.atime_ns)
+        return Headers(self.content_type, metadata)
+
+
+def new_attributes(mode: int, *, uid: int, gid: int, now_ns: int, name: str) -> Attributes:
+    """Return the attributes of something just made; `mode` has the type bits."""
+    if stat.S_ISDIR(mode):
+        content_type: str | None = DIRECTORY_TYPE
+    else:
+        content_type = mimetypes.guess_type(name, strict=False)[0]
+    return Attributes(mode, uid, gid, now_ns, now_ns, now_ns, content_type)
+
+
+def attributes_of(info: ObjectInfo, defaults: Defaults, *, is_directory: bool) -> Attributes:
+    """Read the attributes of an object; what it does not say comes from `defaults`."""
+    return read_attributes(
+        Headers(info.content_type or None, info.metadata),
+        defaults,
+        is_directory=is_directory,
+        modified_ns=info.modified_ns,
+    )
+
+
+def read_attributes(
+    headers: Headers, defaults: Defaults, *, is_directory: bool, modified_ns: int
+) -> Attributes:
+    """Read attributes from what is stored beside an object."""
+    metadata = headers.metadata
+    if is_directory:
+        kind, mode = stat.S_IFDIR, defaults.dir_mode
+    else:
+        kind, mode = stat.S_IFREG, defaults.file_mode
+    stored = parse_number(metadata.get("mode", ""))
+    if stored is not None:
+        mode = stat.S_IMODE(stored)
+        if stat.S_IFMT(stored) and not is_directory and not stat.S_ISDIR(stored):
+            kind = stat.S_IFMT(stored)
+    uid, gid = (parse_number(metadata.get(name, "")) for name in ("uid", "gid"))
+    mtime_ns = parse_time(metadata.get("mtime", "")) or modified_ns
+    return Attributes(
+        mode=kind | (mode & ~defaults.umask),
+        uid=defaults.uid if uid is None else uid,
+        gid=defaults.gid if gid is None else gid,
+        mtime_ns=mtime_ns,
+        ctime_ns=parse_time(metadata.get("ctime", "")) or modified_ns,
+        atime_ns=parse_time(metadata.get("atime", "")) or mtime_ns,
+        content_type=headers.content_type,
+        foreign={name: value for name, value in metadata.items() if name not in OURS},
+    )
+
+
+def format_time(time_ns: int) -> str:
+    """Write a time; a fraction has nine digits and is left out when it is zero."""
+    seconds, ns = divmod(time_ns, NS)
+    return f"{seconds}.{ns:09d}" if ns else str(seconds)
+
+
+def parse_time(text: str) -> int | None:
+    """Read a time; values that are not positive count as absent, as in ossfs 1.x."""
+    match = re.fullmatch(r"(\d{1,12})(?:\.(\d+))?", text)
+    if match is None:
+        return None
+    fraction = (match[2] or "")[:9].ljust(9, "0")
+    return int(match[1]) * NS + int(fraction) or None
+
+
+def parse_number(text: str) -> int | None:
+    """Read a number as C's strtol with base 0 does."""
+    if re.fullmatch(r"0[0-7]+", text):
+        return int(text, 8)
+    if re.fullmatch(r"0|[1-9]\d{0,18}|0[xX][0-9a-fA-F]{1,16}", text):
+        return int(text, 0)
+    return None

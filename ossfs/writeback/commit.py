@@ -1,0 +1,342 @@
+"""
+Making a generation of a file the object.
+
+    bytes on disk → promise in the journal → requests → new version known → journal closed
+
+A small file is one PUT. A large one is a multipart upload whose parts are sent, or, where
+the bytes are those of the version the edit is based on, copied by the store. Every
+request that relies on that version says so (If-Match); when it is gone, nothing is
+overwritten: the local bytes become a conflict copy beside it.
+
+Threads: `commit` may be called from any thread; commits of one file exclude each other.
+"""
+
+import logging
+import time
+
+from ossfs.clock import Clock
+from ossfs.crc64 import crc64
+from ossfs.errors import (
+    EditConflict,
+    NoSuchKey,
+    NoSuchUpload,
+    ObjectTooLarge,
+    OssfsError,
+    PreconditionFailed,
+    StoreError,
+)
+from ossfs.extents import Extent
+from ossfs.journal.journal import Journal
+from ossfs.journal.records import UploadRecord, Version
+from ossfs.store.api import FileBody, ObjectStore, Stored
+from ossfs.transfer.parts import PartPlan, Slot
+from ossfs.transfer.upload import CopiedPiece, MultipartUpload, Piece, SentPiece
+from ossfs.transfer.workers import Workers
+from ossfs.writeback.checkpoint import JournalCheckpoint
+from ossfs.writeback.pending import PendingFile, Snapshot
+from ossfs.writeback.staging import Source, StagedFile
+
+log = logging.getLogger(__name__)
+
+FILL_SIZE = 8 << 20  # bytes of the base fetched by one request
+
+
+class Committer:
+    """
+    Brings pending files into the bucket.
+
+    `part_size` is the size of the first parts and the largest file that is one PUT;
+    `host` goes into the names of conflict copies.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        journal: Journal,
+        workers: Workers,
+        clock: Clock,
+        part_size: int,
+        host: str,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._workers = workers
+        self._clock = clock
+        self._plan = PartPlan(part_size, store.limits)
+        self._host = host
+
+    @property
+    def max_size(self) -> int:
+        """Bytes of the largest file that can be committed."""
+        return self._plan.max_size
+
+    def commit(self, pending: PendingFile) -> bool:
+        """
+        Make the file's present generation the object; return False if it already was.
+
+        EditConflict: the base is gone, the bytes are kept (the message says where).
+        UploadCancelled: the file was unlinked meanwhile. Any other OssfsError: nothing
+        is lost, commit again.
+        """
+        with pending.committing() as snapshot:
+            if snapshot is None:
+                return False
+            try:
+                self._commit(pending, snapshot)
+            except EditConflict:
+                raise
+            except (OssfsError, OSError) as error:
+                self._note_failure(pending, error)
+                raise
+        return True
+
+    def _commit(self, pending: PendingFile, snapshot: Snapshot) -> None:
+        try:
+            if snapshot.has_new_content:
+                version = self._commit_content(pending, snapshot)
+            else:
+                version = self._commit_headers(pending, snapshot)
+        except (PreconditionFailed, EditConflict, NoSuchKey) as error:
+            if snapshot.base is None:
+                raise
+            self._keep_conflict(pending, snapshot, error)
+            return
+        pending.settle(snapshot, version)
+
+    def _note_failure(self, pending: PendingFile, error: Exception) -> None:
+        with pending.lock:
+            pending.error = str(error)
+            file_id = pending.file_id
+        if file_id is None:
+            return
+        try:
+            self._journal.failed(file_id, str(error))
+        except OssfsError:
+            log.exception("the journal could not note why %s failed", pending.key)
+
+    # Content
+
+    def _commit_content(self, pending: PendingFile, snapshot: Snapshot) -> Version:
+        staged = pending.staged
+        file_id = pending.file_id
+        assert staged is not None  # noqa: S101 - new content is in a staging file
+        assert file_id is not None  # noqa: S101 - and the journal knows it
+        if staged.size > self._plan.max_size:
+            raise ObjectTooLarge(
+                f"{staged.size} bytes; the largest file at this part size is {self._plan.max_size}",
+                operation="commit", bucket=self._store.name, key=snapshot.key,
+            )  # fmt: skip
+        staged.sync()
+        self._journal.promise(
+            file_id,
+            generation=snapshot.generation,
+            base=snapshot.base,
+            staging=staged.name,
+            content=staged.content(),
+            headers=snapshot.headers,
+        )
+        if staged.size <= self._plan.first_size:
+            stored = self._put(pending, snapshot, staged)
+        else:
+            stored = self._upload(pending, snapshot, staged)
+        return Version(snapshot.key, stored.etag, staged.size)
+
+    def _put(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
+        whole = Extent(0, staged.size)
+        self._drop_upload(pending)
+        self._fill(pending, snapshot, staged, whole)
+        if snapshot.base is not None:
+            current = self._changed_object(snapshot.base)
+            if current is not None:
+                local = crc64(staged.read_local(whole))
+                if current.crc64 == local:  # our own PUT, whose answer we never saw
+                    return current
+                raise EditConflict(f"{snapshot.key} was changed by somebody else")
+        self._progress(pending, parts_total=1)
+        stored = self._store.put(snapshot.key, FileBody(staged.fd, whole), snapshot.headers)
+        self._progress(pending, parts_total=1, parts_done=1, sent=staged.size)
+        return stored
+
+    def _upload(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
+        slots = self._plan.slots(staged.size)
+        pieces = [self._piece(pending, snapshot, staged, slot) for slot in slots]
+        return self._run_upload(pending, snapshot, pieces)
+
+    def _run_upload(self, pending: PendingFile, snapshot: Snapshot, pieces: list[Piece]) -> Stored:
+        checkpoint = self._checkpoint(pending, snapshot)
+        has_copies = any(isinstance(piece, CopiedPiece) for piece in pieces)
+
+        def check_base() -> None:
+            if snapshot.base is None or has_copies:  # copies were made under If-Match
+                return
+            if self._changed_object(snapshot.base) is not None:
+                raise EditConflict(f"{snapshot.key} was changed by somebody else")
+
+        upload = MultipartUpload(
+            store=self._store,
+            workers=self._workers,
+            clock=self._clock,
+            key=snapshot.key,
+            headers=snapshot.headers,
+            pieces=pieces,
+            checkpoint=checkpoint,
+            on_part=lambda part: self._count_part(pending, part.size),
+            is_cancelled=lambda: pending.is_discarded,
+            before_complete=check_base,
+        )
+        try:
+            self._progress(pending, parts_total=len(pieces))
+            return upload.run()
+        except NoSuchUpload:  # somebody aborted it: once more, from the first part
+            log.warning("upload of %s was aborted by somebody else; starting again", snapshot.key)
+            self._progress(pending, parts_total=len(pieces))
+            return upload.run()
+        finally:
+            with pending.lock:
+                pending.upload = checkpoint.record
+
+    def _piece(
+        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, slot: Slot
+    ) -> Piece:
+        base, limits = snapshot.base, self._store.limits
+        fits = limits.min_part <= slot.extent.size <= limits.max_copy
+        if base is not None and fits and staged.is_base(slot.extent):
+            return CopiedPiece(slot.number, slot.extent, base.key, base.etag)
+
+        def open_body() -> FileBody:
+            self._fill(pending, snapshot, staged, slot.extent)
+            return FileBody(staged.fd, slot.extent)
+
+        return SentPiece(slot.number, slot.extent, open_body)
+
+    def _fill(
+        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, extent: Extent
+    ) -> None:
+        """Fetch the bytes of `extent` that are only in the base. PreconditionFailed."""
+        with pending.lock:
+            runs = [run.extent for run in staged.runs(extent) if run.source is Source.BASE]
+        for run in runs:
+            assert snapshot.base is not None  # noqa: S101 - only a base shows through
+            for start in range(run.start, run.stop, FILL_SIZE):
+                wanted = Extent(start, min(start + FILL_SIZE, run.stop))
+                fetched = self._store.get(snapshot.base.key, wanted, if_match=snapshot.base.etag)
+                with pending.lock:
+                    staged.fill(wanted, fetched.data)
+
+    def _checkpoint(self, pending: PendingFile, snapshot: Snapshot) -> JournalCheckpoint:
+        record, part_size = pending.upload, self._plan.first_size
+        wanted = (snapshot.key, snapshot.generation, part_size)
+        if record is not None and (record.key, record.generation, record.part_size) != wanted:
+            self._drop_upload(pending)
+            record = None
+        assert pending.file_id is not None  # noqa: S101 - new content is in the journal
+        return JournalCheckpoint(
+            self._journal,
+            pending.file_id,
+            key=snapshot.key,
+            generation=snapshot.generation,
+            part_size=part_size,
+            record=record,
+            clock=self._clock,
+        )
+
+    def _drop_upload(self, pending: PendingFile) -> None:
+        """Abort an upload that cannot be used any more."""
+        with pending.lock:
+            record, pending.upload = pending.upload, None
+        if record is not None:
+            self.abort(record)
+            if pending.file_id is not None:
+                self._journal.upload_gone(pending.file_id)
+
+    def abort(self, record: UploadRecord) -> None:
+        """Abort one of our uploads; a failure is logged, `ossfs uploads` shows the rest."""
+        if record.upload_id is None:
+            return
+        try:
+            self._store.abort_upload(record.key, record.upload_id)
+        except NoSuchUpload:
+            pass  # what we want
+        except StoreError as error:
+            log.warning("upload %s of %s stays behind: %s", record.upload_id, record.key, error)
+
+    def _changed_object(self, base: Version) -> Stored | None:
+        """Return the version that has taken the place of `base`; None: it is still there."""
+        try:
+            info = self._store.head(base.key)
+        except NoSuchKey:
+            raise EditConflict(f"{base.key} was deleted by somebody else") from None
+        if info.etag == base.etag:
+            return None
+        return Stored(info.etag, info.crc64, info.version_id)
+
+    # Attributes
+
+    def _commit_headers(self, pending: PendingFile, snapshot: Snapshot) -> Version:
+        base = snapshot.base
+        assert base is not None  # noqa: S101 - without new content there is an object
+        if base.size <= self._store.limits.max_copy:
+            stored = self._store.copy(
+                base.key, snapshot.key, if_match=base.etag, headers=snapshot.headers
+            )
+        else:
+            pieces: list[Piece] = [
+                CopiedPiece(slot.number, slot.extent, base.key, base.etag)
+                for slot in self._plan.slots(base.size)
+            ]
+            stored = self._run_upload(pending, snapshot, pieces)
+        return Version(snapshot.key, stored.etag, base.size)
+
+    # Conflicts
+
+    def _keep_conflict(self, pending: PendingFile, snapshot: Snapshot, cause: OssfsError) -> None:
+        """Save the local bytes beside the object that is not ours; raise EditConflict."""
+        staged = pending.staged
+        if not snapshot.has_new_content or staged is None:
+            log.warning("attributes of %s are not changed: %s", snapshot.key, cause)
+            pending.settle(snapshot, snapshot.base or Version(snapshot.key, "", 0))
+            raise EditConflict(f"{snapshot.key} was changed by somebody else") from cause
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock.now_ns() / 1e9))
+        name = f"{snapshot.key}.conflict-{self._host}-{stamp}"
+        if staged.needs_base(Extent(0, staged.size)):
+            self._keep_locally(pending, snapshot, staged, cause)
+        self._drop_upload(pending)
+        with pending.lock:
+            pending.key = name
+            if pending.file_id is not None:
+                self._journal.rename_file(pending.file_id, name)
+        copy = snapshot._replace(key=name, base=None)
+        pending.settle(copy, self._commit_content(pending, copy))
+        log.error(
+            "%s was changed by somebody else during an edit; the edit is saved as %s",
+            snapshot.key, name,
+        )  # fmt: skip
+        raise EditConflict(f"{snapshot.key} was changed; the edit is saved as {name}") from cause
+
+    def _keep_locally(
+        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, cause: OssfsError
+    ) -> None:
+        message = (
+            f"{snapshot.key} was changed by somebody else during an edit, and bytes of the old"
+            f" version are missing here; what was written is kept as {staged.name}"
+        )
+        self._drop_upload(pending)
+        if pending.file_id is not None:
+            self._journal.conflicted(pending.file_id, message)
+        pending.abandon(message)
+        log.error("%s", message)
+        raise EditConflict(message) from cause
+
+    # Progress
+
+    def _progress(
+        self, pending: PendingFile, *, parts_total: int, parts_done: int = 0, sent: int = 0
+    ) -> None:
+        with pending.lock:
+            pending.parts_total, pending.parts_done, pending.sent = parts_total, parts_done, sent
+
+    def _count_part(self, pending: PendingFile, size: int) -> None:
+        with pending.lock:
+            pending.parts_done += 1
+            pending.sent += size

@@ -1,0 +1,191 @@
+"""
+Renaming objects in a store that only copies and deletes.
+
+Copy everything, verify it, record that, then delete the sources: at no moment is an
+object in neither place, and a crash at any point is finished by `resume`. A move that
+fails takes back what it had copied.
+
+Threads: `move_object` and `move_prefix` block in the caller; copies of a prefix are made
+by `workers`, one request each.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
+
+from ossfs.clock import Clock
+from ossfs.errors import NoSuchKey, OssfsError, ServerFault, StoreError
+from ossfs.journal.journal import Journal
+from ossfs.journal.records import MoveRecord, Version
+from ossfs.store.api import Headers, ListedObject, ObjectStore
+from ossfs.transfer.copy import copy_object
+from ossfs.transfer.workers import Workers
+
+log = logging.getLogger(__name__)
+
+
+class Mover:
+    """Renames objects, and everything under a prefix, through the journal."""
+
+    def __init__(
+        self, *, store: ObjectStore, journal: Journal, workers: Workers, clock: Clock
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._workers = workers
+        self._clock = clock
+
+    def move_object(self, source: Version, target: str, *, headers: Headers | None) -> Version:
+        """
+        Rename one version of an object; with `headers` its attributes change on the way.
+
+        NoSuchKey, PreconditionFailed: the source is not that version any more.
+        """
+        move = self._journal.begin_move(source.key, target, is_prefix=False, headers=headers)
+        try:
+            copied = self._copy(source, target, headers)
+        except StoreError:
+            self._journal.end_move(move)
+            raise
+        self._journal.move_copied(move)
+        self._store.delete(source.key)
+        self._journal.end_move(move)
+        return copied
+
+    def move_prefix(self, source: str, target: str) -> int:
+        """Rename every object whose key begins with `source`; return how many there were."""
+        move = self._journal.begin_move(source, target, is_prefix=True)
+        objects = list(list_all(self._store, source))
+        try:
+            self._copy_all(objects, source, target)
+            self._verify(objects, source, target)
+        except OssfsError:
+            self._take_back(objects, source, target)
+            self._journal.end_move(move)
+            raise
+        self._journal.move_copied(move)
+        delete_all(self._store, [item.key for item in objects])
+        self._journal.end_move(move)
+        return len(objects)
+
+    def resume(self, record: MoveRecord) -> None:
+        """Finish a move that a crash interrupted."""
+        log.info("finishing the rename of %s to %s", record.source, record.target)
+        if record.is_prefix:
+            objects = list(list_all(self._store, record.source))
+            if not record.is_copied:
+                self._copy_all(objects, record.source, record.target)
+                self._verify(objects, record.source, record.target)
+                self._journal.move_copied(record.id)
+            delete_all(self._store, self._at_target(objects, record.source, record.target))
+        else:
+            self._resume_object(record)
+        self._journal.end_move(record.id)
+
+    def _resume_object(self, record: MoveRecord) -> None:
+        try:
+            info = self._store.head(record.source)
+        except NoSuchKey:
+            return  # the last request had been answered by the store, not to us
+        if not record.is_copied:
+            source = Version(record.source, info.etag, info.size)
+            self._copy(source, record.target, record.headers)
+            self._journal.move_copied(record.id)
+        target = self._store.head(record.target)
+        if (target.size, target.crc64) == (info.size, info.crc64):
+            self._store.delete(record.source)
+        else:
+            log.warning("%s has been written again since its rename; it stays", record.source)
+
+    def _copy(self, source: Version, target: str, headers: Headers | None) -> Version:
+        stored = copy_object(
+            source.key,
+            target,
+            size=source.size,
+            etag=source.etag,
+            headers=headers,
+            store=self._store,
+            workers=self._workers,
+            clock=self._clock,
+        )
+        return Version(target, stored.etag, source.size)
+
+    def _copy_all(self, objects: Sequence[ListedObject], source: str, target: str) -> None:
+        small = [item for item in objects if item.size <= self._store.limits.max_copy]
+        futures = [
+            self._workers.submit(self._copy, _version(item), moved(item.key, source, target), None)
+            for item in small
+        ]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+            wait(futures)
+        for item in objects:
+            if item.size > self._store.limits.max_copy:
+                self._copy(_version(item), moved(item.key, source, target), None)
+
+    def _verify(self, objects: Sequence[ListedObject], source: str, target: str) -> None:
+        missing = len(objects) - len(self._at_target(objects, source, target))
+        if missing:
+            raise ServerFault(
+                f"{missing} of {len(objects)} copies are not there",
+                operation="rename",
+                bucket=self._store.name,
+                key=source,
+            )
+
+    def _at_target(self, objects: Sequence[ListedObject], source: str, target: str) -> list[str]:
+        """Return the keys of those objects that are at the target, in full."""
+        sizes = {item.key: item.size for item in list_all(self._store, target)}
+        return [
+            item.key for item in objects if sizes.get(moved(item.key, source, target)) == item.size
+        ]
+
+    def _take_back(self, objects: Sequence[ListedObject], source: str, target: str) -> None:
+        try:
+            delete_all(self._store, [moved(item.key, source, target) for item in objects])
+        except StoreError as error:
+            log.warning("copies under %s stay behind after a failed rename: %s", target, error)
+
+
+def _version(item: ListedObject) -> Version:
+    return Version(item.key, item.etag, item.size)
+
+
+def moved(key: str, source: str, target: str) -> str:
+    """Return the name that `key`, which begins with `source`, has under `target`."""
+    return target + key[len(source) :]
+
+
+def list_all(store: ObjectStore, prefix: str) -> Iterator[ListedObject]:
+    """Yield every object whose key begins with `prefix`, one request per 1000."""
+    token = None
+    while True:
+        page = store.list(prefix, token=token)
+        yield from page.objects
+        if page.next_token is None:
+            return
+        token = page.next_token
+
+
+def delete_all(store: ObjectStore, keys: Sequence[str]) -> None:
+    """Delete objects, in batches where the store has them. ServerFault: some are left."""
+    batch = store.limits.max_delete
+    if not batch:
+        for key in keys:
+            store.delete(key)
+        return
+    for start in range(0, len(keys), batch):
+        failures = store.delete_many(keys[start : start + batch])
+        if failures:
+            first = failures[0]
+            raise ServerFault(
+                f"{len(failures)} objects are not deleted: {first.message}",
+                operation="DeleteObjects",
+                bucket=store.name,
+                key=first.key,
+                code=first.code,
+            )

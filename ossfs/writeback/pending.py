@@ -1,0 +1,361 @@
+"""
+A file whose content or attributes are ahead of the bucket's.
+
+`PendingFile` is the one place where it is decided what a file's bytes are while they
+differ from the object: the writer changes it, readers ask it where bytes are, the
+committer makes its present generation the object. Each change moves the generation; a
+commit excludes writers, so one object never mixes two generations.
+
+Threads: `lock` (a condition) guards everything in a `PendingFile`. It is held during
+local disk I/O, never during a request. `committing()` is the only long state; it is not
+a held lock: writers wait on the condition, readers and attribute changes do not.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ossfs.clock import Clock
+from ossfs.errors import EditConflict
+from ossfs.extents import Extent
+from ossfs.journal.journal import Journal
+from ossfs.journal.records import FileId, UploadRecord, Version
+from ossfs.store.api import Headers
+from ossfs.writeback.staging import Source, StagedFile, StagingArea
+
+
+@dataclass(frozen=True, slots=True)
+class UploadStatus:
+    """What a person wants to know of one file that is not in the bucket yet."""
+
+    key: str
+    state: str
+    """draft, waiting, uploading, failed or conflict."""
+    size: int
+    sent: int
+    parts_total: int
+    parts_done: int
+    generation: int
+    error: str
+    since_ns: int
+    staging: str = ""
+    """Path of the local bytes; empty: only attributes changed."""
+
+
+class Snapshot(NamedTuple):
+    """What a commit makes the object."""
+
+    key: str
+    generation: int
+    base: Version | None
+    headers: Headers
+    has_new_content: bool
+
+
+class Piece(NamedTuple):
+    """A range of a file: local bytes, or (data is None) bytes of `base`."""
+
+    extent: Extent
+    data: bytes | None
+    base: Version | None
+
+
+class PendingFile:
+    """
+    One file on its way into the bucket.
+
+    `base` is the version the file's content is based on (None: it has none, whatever
+    object may be there is replaced). `on_dirty` is called, with the lock held, when the
+    file goes from clean to dirty.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        base: Version | None,
+        headers: Headers,
+        area: StagingArea,
+        journal: Journal,
+        clock: Clock,
+    ) -> None:
+        self.lock = threading.Condition(threading.RLock())
+        # All below is guarded by the lock.
+        self.key = key
+        self.base = base
+        self.headers = headers
+        self.staged: StagedFile | None = None
+        self.file_id: FileId | None = None
+        self.is_content_recorded = False
+        self.upload: UploadRecord | None = None
+        self.generation = 0
+        self.committed = 0
+        self.has_new_content = False
+        self.is_committing = False
+        self.is_discarded = False
+        self.is_abandoned = False
+        self.error = ""
+        self.since_ns = 0
+        self.sent = 0
+        self.parts_total = 0
+        self.parts_done = 0
+        self._area = area
+        self._journal = journal
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"PendingFile({self.key!r}, generation={self.generation}/{self.committed})"
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something is not in the bucket yet."""
+        return self.generation != self.committed
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file as it is now."""
+        with self.lock:
+            if self.staged is not None:
+                return self.staged.size
+            return 0 if self.base is None else self.base.size
+
+    # Changing
+
+    def create(self) -> None:
+        """Make it a new, empty file: no base, one generation old."""
+        with self.lock:
+            self._change_content_locked()
+
+    def write(self, offset: int, data: bytes | memoryview) -> int:
+        """Put bytes into the file; waits for a running commit. StagingFull."""
+        with self.lock:
+            staged = self._change_content_locked()
+            staged.write(offset, data)
+        return len(data)
+
+    def truncate(self, size: int) -> None:
+        """Cut or extend the file; waits for a running commit. StagingFull."""
+        with self.lock:
+            self._change_content_locked().truncate(size)
+
+    def replace(self) -> None:
+        """Empty the file and cut it loose from its base: the last writer wins."""
+        with self.lock:
+            self._change_content_locked().truncate(0)
+            self.base = None
+
+    def change_headers(self, headers: Headers) -> None:
+        """Change what goes with the object; does not wait for a running commit."""
+        with self.lock:
+            self.headers = headers
+            if not self.is_discarded and not self.is_content_recorded:
+                self._record_headers_locked()
+            self.generation += 1
+
+    def _record_headers_locked(self) -> None:
+        if self.file_id is None:
+            self._open_draft_locked(None)
+        assert self.file_id is not None  # noqa: S101 - just recorded
+        self._journal.promise(
+            self.file_id,
+            generation=self.generation + 1,
+            base=self.base,
+            staging=None,
+            content=None,
+            headers=self.headers,
+        )
+
+    def _change_content_locked(self) -> StagedFile:
+        while self.is_committing:
+            self.lock.wait()
+        if self.is_abandoned:
+            raise EditConflict(f"{self.key} was changed by somebody else; {self.error}")
+        name = self._area.new_name() if self.staged is None else self.staged.name
+        if not self.is_content_recorded and not self.is_discarded:
+            self._record_content_locked(name)
+        if self.staged is None:
+            limit = 0 if self.base is None else self.base.size
+            self.staged = self._area.create(name, base_limit=limit)
+        self.generation += 1
+        self.has_new_content = True
+        return self.staged
+
+    def _record_content_locked(self, staging: str) -> None:
+        """Tell the journal before the first byte, so that no staging file is an orphan."""
+        if self.file_id is None:
+            self._open_draft_locked(staging)
+        else:
+            self._journal.stage(self.file_id, staging)
+        self.is_content_recorded = True
+
+    def _open_draft_locked(self, staging: str | None) -> None:
+        self.since_ns = self._clock.now_ns()
+        self.file_id = self._journal.open_draft(
+            self.key, base=self.base, staging=staging, headers=self.headers
+        )
+
+    # Reading
+
+    def read(self, extent: Extent) -> list[Piece]:
+        """Return the local bytes of `extent` (inside the file) and where the others are."""
+        with self.lock:
+            staged, base = self.staged, self.base
+            if staged is None:
+                return [Piece(extent, None, base)]
+            return [
+                Piece(run.extent, staged.read_local(run.extent), None)
+                if run.source is Source.LOCAL
+                else Piece(run.extent, None, base)
+                for run in staged.runs(extent)
+            ]
+
+    # Committing
+
+    @contextlib.contextmanager
+    def committing(self) -> Iterator[Snapshot | None]:
+        """Exclude writers and other commits; None when there is nothing to commit."""
+        with self.lock:
+            while self.is_committing:
+                self.lock.wait()
+            if not self.is_dirty or self.is_discarded:
+                snapshot = None
+            else:
+                self.is_committing = True
+                snapshot = Snapshot(
+                    self.key, self.generation, self.base, self.headers, self.has_new_content
+                )
+        if snapshot is None:
+            yield None
+            return
+        try:
+            yield snapshot
+        finally:
+            with self.lock:
+                self.is_committing = False
+                self.lock.notify_all()
+
+    def settle(self, snapshot: Snapshot, version: Version) -> None:
+        """Take note that `snapshot` is the object `version` now; the journal first."""
+        with self.lock:
+            self._forget_locked()
+            self.base = version
+            self.committed = snapshot.generation
+            self.upload = None
+            self.error = ""
+            if snapshot.has_new_content:
+                self.has_new_content = False
+                if self.staged is not None:
+                    self.staged.mark_clean()
+            if self.is_dirty and not self.is_discarded:  # attributes changed meanwhile
+                self._record_headers_locked()
+
+    def _forget_locked(self) -> None:
+        if self.file_id is not None:
+            self._journal.forget(self.file_id)
+            self.file_id = None
+            self.is_content_recorded = False
+
+    @contextlib.contextmanager
+    def moving(self) -> Iterator[Headers | None]:
+        """
+        Exclude writers and commits while the object is renamed; call `moved` inside.
+
+        Yields the headers that are to go with the object, None when it has them.
+        """
+        with self.lock:
+            while self.is_committing:
+                self.lock.wait()
+            self.is_committing = True
+            headers = self.headers if self.is_dirty else None
+        try:
+            yield headers
+        finally:
+            with self.lock:
+                self.is_committing = False
+                self.lock.notify_all()
+
+    def moved(self, key: str, version: Version, headers: Headers | None) -> None:
+        """Take note that the object, with these headers, is `version` under `key` now."""
+        with self.lock:
+            self._forget_locked()
+            self.key, self.base = key, version
+            if headers is None or headers is self.headers:
+                self.committed = self.generation
+            else:  # attributes changed meanwhile
+                self._record_headers_locked()
+
+    def rename(self, key: str) -> None:
+        """Give the file a new name, for good: waits for a running commit."""
+        with self.lock:
+            while self.is_committing:
+                self.lock.wait()
+            if self.file_id is not None:
+                self._journal.rename_file(self.file_id, key)
+            self.key = key
+
+    def discard(self) -> UploadRecord | None:
+        """
+        Never commit again: the file was unlinked. Stops a running commit and waits for it.
+
+        The bytes stay readable and writable until `drop_local`. Returns the upload that
+        the store may still hold.
+        """
+        with self.lock:
+            self.is_discarded = True
+            while self.is_committing:
+                self.lock.wait()
+            self._forget_locked()
+            self.committed = self.generation
+            upload, self.upload = self.upload, None
+            return upload
+
+    def abandon(self, reason: str) -> None:
+        """Leave bytes and journal as they are for the user, and accept no more changes."""
+        with self.lock:
+            self.is_abandoned = True
+            self.error = reason
+            self.file_id = None
+            self.committed = self.generation
+
+    def drop_local(self) -> None:
+        """Delete the local bytes unless something of them is missing in the bucket."""
+        with self.lock:
+            is_needed = self.is_committing or (self.is_dirty and not self.is_discarded)
+            if self.staged is None or is_needed:
+                return
+            if self.is_abandoned:
+                self.staged.close()
+            else:
+                self.staged.remove()
+            self.staged = None
+
+    def close(self) -> None:
+        """Close the staging file and keep it, for the next mount."""
+        with self.lock:
+            if self.staged is not None:
+                self.staged.close()
+                self.staged = None
+
+    def status(self) -> UploadStatus:
+        """Describe it for a person."""
+        with self.lock:
+            if self.is_committing:
+                state = "uploading"
+            elif self.error:
+                state = "failed"
+            else:
+                state = "waiting"
+            return UploadStatus(
+                key=self.key,
+                state=state,
+                size=self.size,
+                sent=self.sent,
+                parts_total=self.parts_total,
+                parts_done=self.parts_done,
+                generation=self.generation,
+                error=self.error,
+                since_ns=self.since_ns,
+                staging=str(self._area.folder / self.staged.name) if self.staged else "",
+            )

@@ -1,0 +1,155 @@
+"""
+What a crash left behind, read back from the journal.
+
+Promised files become `PendingFile`s again and go on into the bucket; drafts and conflicts
+stay where they are, for `ossfs uploads`; renames and deletions that had been begun are
+finished. Staging files that no journal row names were clean and are deleted.
+
+Threads: `recover` runs once, before the mount answers; `pending` reads the journal
+of a state folder beside whoever uses it.
+"""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ossfs.clock import Clock, SystemClock
+from ossfs.errors import NoSuchKey
+from ossfs.journal.journal import Journal
+from ossfs.journal.records import DeletionRecord, FileRecord, FileState
+from ossfs.store.api import ObjectStore
+from ossfs.writeback.pending import PendingFile, UploadStatus
+from ossfs.writeback.staging import StagingArea
+
+log = logging.getLogger(__name__)
+
+JOURNAL_NAME = "journal.db"
+STAGING_NAME = "staging"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What is left of the mount before this one."""
+
+    files: Sequence[PendingFile]
+    """Promised: to be committed."""
+    kept: Sequence[UploadStatus]
+    """Drafts and conflicts: for the user to decide."""
+
+
+def recover(journal: Journal, area: StagingArea, *, clock: Clock) -> Recovered:
+    """Read the files of the journal back; delete staging files that are not in it."""
+    files, kept, known = [], [], set()
+    for record in journal.load().files:
+        if record.staging is not None:
+            known.add(record.staging)
+        if record.state is FileState.PROMISED:
+            pending = _restore(record, journal, area, clock)
+            if pending is not None:
+                files.append(pending)
+        elif record.state is FileState.DRAFT and _is_empty(record, area):
+            journal.forget(record.id)
+        else:
+            kept.append(_describe(record, area.folder))
+    for name in area.names() - known:
+        area.remove(name)
+    if files or kept:
+        log.info("found %d files to bring to the bucket and %d kept ones", len(files), len(kept))
+    return Recovered(files, kept)
+
+
+def finish_deletions(
+    deletions: Sequence[DeletionRecord], journal: Journal, store: ObjectStore
+) -> None:
+    """Delete the objects that were unlinked while open, if they still are those versions."""
+    for record in deletions:
+        with contextlib.suppress(NoSuchKey):
+            if store.head(record.key).etag == record.etag:
+                store.delete(record.key)
+        journal.end_deletion(record.id)
+
+
+def pending(state_dir: Path) -> list[UploadStatus]:
+    """
+    Describe what a state folder holds that is not in the bucket. JournalDamaged.
+
+    An empty list when there is no journal.
+    """
+    path = state_dir / JOURNAL_NAME
+    if not path.exists():
+        return []
+    journal = Journal(path, clock=SystemClock(), read_only=True)
+    try:
+        files = journal.load().files
+    finally:
+        journal.close()
+    return [_describe(record, state_dir / STAGING_NAME) for record in files]
+
+
+def _restore(
+    record: FileRecord, journal: Journal, area: StagingArea, clock: Clock
+) -> PendingFile | None:
+    pending = PendingFile(
+        record.key,
+        base=record.base,
+        headers=record.headers,
+        area=area,
+        journal=journal,
+        clock=clock,
+    )
+    if record.staging is not None and record.content is not None:
+        try:
+            pending.staged = area.open(record.staging, record.content)
+        except OSError as error:
+            message = f"the local bytes of {record.key} cannot be read: {error}"
+            log.error("%s; they are lost unless %s comes back", message, record.staging)  # noqa: TRY400 - the reason is in the message
+            journal.conflicted(record.id, message)
+            return None
+        pending.has_new_content = pending.is_content_recorded = True
+    pending.file_id = record.id
+    pending.generation = record.generation
+    pending.upload = record.upload
+    pending.error = record.error
+    pending.since_ns = record.created_ns
+    return pending
+
+
+def _is_empty(record: FileRecord, area: StagingArea) -> bool:
+    """Say whether a draft holds nothing that anybody could miss."""
+    if record.staging is None:
+        return True
+    try:
+        return (area.folder / record.staging).stat().st_blocks == 0
+    except FileNotFoundError:
+        return True
+
+
+def _describe(record: FileRecord, staging: Path) -> UploadStatus:
+    upload = record.upload
+    parts = () if upload is None else upload.parts
+    state = record.state.value
+    if record.state is FileState.PROMISED:
+        state = "failed" if record.error else "waiting"
+    path = "" if record.staging is None else str(staging / record.staging)
+    return UploadStatus(
+        key=record.key,
+        state=state,
+        size=_size(record, path),
+        sent=sum(part.size for part in parts),
+        parts_total=0,
+        parts_done=len(parts),
+        generation=record.generation,
+        error=record.error,
+        since_ns=record.created_ns,
+        staging=path,
+    )
+
+
+def _size(record: FileRecord, path: str) -> int:
+    if record.content is not None:
+        return record.content.size
+    with contextlib.suppress(OSError):  # a draft whose file was never made
+        return Path(path).stat().st_size if path else 0
+    return 0

@@ -1,0 +1,165 @@
+"""
+Commits that nobody waits for: attribute changes, failed commits, recovered files.
+
+Each waiting file has a time at which it is tried; after a failure it is tried again, a
+little later each time, until it is in the bucket or the mount ends (the journal then
+keeps it for the next one).
+
+Threads: any method from any thread. The condition guards the queue and is not held
+during a commit.
+"""
+
+import heapq
+import logging
+import threading
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from ossfs.clock import Clock
+from ossfs.errors import EditConflict, UploadCancelled
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 1.0
+LAST_RETRY_S = 300.0
+
+
+class Waiting(Protocol):
+    """Something to be committed."""
+
+    @property
+    def key(self) -> str:
+        """Its name, for messages."""
+        ...
+
+
+W = TypeVar("W", bound=Waiting)
+
+
+class Scheduler(Generic[W]):
+    """
+    Runs `commit` for files handed to `later`, on up to `threads` daemon threads.
+
+    The threads start with the first file, after the process has become a daemon.
+    """
+
+    def __init__(self, *, commit: Callable[[W], None], clock: Clock, threads: int = 4) -> None:
+        self._commit = commit
+        self._clock = clock
+        self._wanted_threads = threads
+        self._changed = threading.Condition()
+        # Guarded by the condition:
+        self._due: dict[W, float] = {}
+        self._heap: list[tuple[float, int, W]] = []
+        self._count = 0
+        self._retry_s: dict[W, float] = {}
+        self._running: set[W] = set()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._is_closed = False
+
+    def later(self, file: W, delay_s: float = 0.0) -> None:
+        """Commit the file after `delay_s` seconds; sooner if it already was to be."""
+        with self._changed:
+            due = self._clock.monotonic() + delay_s
+            if self._is_closed or due >= self._due.get(file, due + 1):
+                return
+            self._push_locked(file, due)
+            if not self._idle and len(self._threads) < self._wanted_threads:
+                self._start_thread_locked()
+            self._changed.notify_all()
+
+    def waiting(self) -> list[W]:
+        """Return the files that wait or are being committed."""
+        with self._changed:
+            return list(self._running.union(self._due))
+
+    def drain(self, deadline_s: float | None) -> bool:
+        """
+        Try everything now, and return whether nothing is left.
+
+        Waits up to `deadline_s` seconds (None: as long as it takes).
+        """
+        end = None if deadline_s is None else self._clock.monotonic() + deadline_s
+        with self._changed:
+            for file in list(self._due):
+                self._push_locked(file, self._clock.monotonic())
+            self._changed.notify_all()
+            while self._due or self._running:
+                left = None if end is None else end - self._clock.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._changed.wait(left)
+            return True
+
+    def close(self) -> None:
+        """Start nothing more and wait for what is running."""
+        with self._changed:
+            self._is_closed = True
+            self._due.clear()
+            self._changed.notify_all()
+            threads = self._threads
+        for thread in threads:
+            thread.join()
+
+    def _push_locked(self, file: W, due: float) -> None:
+        self._due[file] = due
+        self._count += 1
+        heapq.heappush(self._heap, (due, self._count, file))
+
+    def _start_thread_locked(self) -> None:
+        name = f"ossfs-commit-{len(self._threads)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while (file := self._next()) is not None:
+            retry_s = self._attempt(file)
+            with self._changed:
+                self._running.discard(file)
+                if retry_s is None:
+                    self._retry_s.pop(file, None)
+                elif not self._is_closed:
+                    self._due.setdefault(file, self._clock.monotonic() + retry_s)
+                if file in self._due:  # or it was changed and handed in meanwhile
+                    self._push_locked(file, self._due[file])
+                self._changed.notify_all()
+
+    def _next(self) -> W | None:
+        """Wait for a file whose time has come; None: closed."""
+        with self._changed:
+            while not self._is_closed:
+                wait_s = None
+                if self._heap:
+                    due, _, file = self._heap[0]
+                    if self._due.get(file) != due or file in self._running:
+                        heapq.heappop(self._heap)  # outdated, or queued again when it is done
+                        continue
+                    wait_s = due - self._clock.monotonic()
+                    if wait_s <= 0:
+                        heapq.heappop(self._heap)
+                        del self._due[file]
+                        self._running.add(file)
+                        return file
+                self._idle += 1
+                self._changed.wait(wait_s)
+                self._idle -= 1
+            return None
+
+    def _attempt(self, file: W) -> float | None:
+        """Commit once; return the seconds until the next attempt, None: not again."""
+        try:
+            self._commit(file)
+        except EditConflict:
+            return None  # said and saved by the committer
+        except UploadCancelled:
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever it was, the bytes are still here
+            with self._changed:
+                retry_s = self._retry_s.get(file, FIRST_RETRY_S)
+                self._retry_s[file] = min(2 * retry_s, LAST_RETRY_S)
+            log.warning("%s is not in the bucket yet, next try in %.0f s: %s", file.key,
+                        retry_s, error)  # fmt: skip
+            return retry_s
+        return None
