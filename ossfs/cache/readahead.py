@@ -144,6 +144,11 @@ class Readahead:
             if stream.position <= extent.start < stream.planned:
                 stream.planned = extent.start
 
+    def pause(self) -> None:
+        """Take note that nothing is being fetched ahead any more: all of it was given up."""
+        for stream in self._streams:
+            stream.planned = min(stream.planned, _up(stream.position, self._config.grain))
+
     def _stream_of(self, extent: Extent) -> _Stream | None:
         nearby = self._config.nearby
         for stream in self._streams:

@@ -210,6 +210,18 @@ def test_given_back_parts_are_planned_again():
     assert readahead.on_read(Extent(0, MIB), is_ready=True, room=ALL).ahead == parts[1:]
 
 
+def test_after_a_pause_it_goes_on_where_the_reader_is():
+    """What was given up while nobody read is planned again when reading goes on."""
+    reader = Reader(1 << 30)
+    reader.stream(stop=32 * MIB)
+    reader.readahead.pause()
+    assert reader.readahead.ahead < 32 * KIB
+
+    again = reader.read(32 * MIB).ahead
+
+    assert again[0].start == 32 * MIB + PIECE
+
+
 def test_little_room_means_small_parts():
     """With room for 1 MiB ahead, parts are half of that and the room is kept."""
     reader = Reader(1 << 30, arrive=False, room=MIB)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ossfs.cache.blocks import BlockCache
 from ossfs.cache.readahead import ReadaheadConfig
+from ossfs.clock import FakeClock
 from ossfs.errors import PreconditionFailed, ServerFault, ShortBody
 from ossfs.extents import Extent
 from ossfs.store.api import BytesBody, Fetched, Headers
@@ -559,6 +560,49 @@ def test_seek_away_cancels_what_was_planned(lazy, store, blocks, waiting):
 
 
 # Little memory
+
+
+def test_a_second_stream_halves_the_room(store):
+    """What one reader may have ahead depends on how many have something ahead of them."""
+    blocks = BlockCache(64 * MIB)
+    waiting = Waiting()
+    objects = ObjectReader(store=store, blocks=blocks, workers=waiting, readahead=ReadaheadConfig())
+    size = 40 * MIB
+    one, other = (opened(objects, store, CONTENT[:size], name) for name in "ab")
+    for at in range(0, 4 * MIB, PIECE):
+        one.read(at, PIECE)
+    assert one._readahead.ahead > 24 * MIB
+
+    for at in range(0, 4 * MIB, PIECE):
+        other.read(at, PIECE)
+        assert blocks.reserved + blocks.held <= blocks.budget
+
+    assert other._readahead.ahead <= 24 * MIB
+
+
+def test_a_reader_that_is_still_leaves_its_room_to_others(store):
+    """Bytes ahead of a file that was left open make room after ten seconds."""
+    clock = FakeClock()
+    blocks = BlockCache(32 * MIB)
+    objects = ObjectReader(
+        store=store,
+        blocks=blocks,
+        workers=InlineWorkers(),
+        readahead=ReadaheadConfig(),
+        clock=clock,
+    )
+    still, busy = (opened(objects, store, CONTENT, name) for name in "ab")
+    still.read(0, MIB)
+    kept = blocks._ahead
+    assert kept
+
+    busy.read(0, PIECE)
+    assert blocks._ahead >= kept
+    clock.advance(11)
+    busy.read(PIECE, PIECE)
+    assert blocks._ahead < kept
+
+    assert still.read(MIB, PIECE) == CONTENT[MIB : MIB + PIECE]
 
 
 def test_small_budget_still_reads_everything(store):
