@@ -32,7 +32,7 @@ def requested(header: str, size: int, *, standard: bool) -> Extent | None:
         return Extent(start, stop)
     if not standard:
         return None
-    if start >= size:
+    if max(start, 0) >= size:
         raise Refused(
             "InvalidRange",
             headers={"Content-Range": f"bytes */{size}"},

@@ -71,8 +71,8 @@ async def _to_file(files: Files, body: Body, limit: int) -> Received:
 async def _stream(body: Body, writer: FileWriter, limit: int) -> None:
     batch: list[bytes] = []
     batched = total = 0
-    writing: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    writing.set_result(None)
+    writing: asyncio.Future[tuple[None, None]] = asyncio.get_running_loop().create_future()
+    writing.set_result((None, None))
     try:
         async for chunk in body.chunks():
             batch.append(chunk)
@@ -90,7 +90,7 @@ async def _stream(body: Body, writer: FileWriter, limit: int) -> None:
         await _written(writer, batch)
 
 
-def _written(writer: FileWriter, batch: list[bytes]) -> "asyncio.Future[object]":
+def _written(writer: FileWriter, batch: list[bytes]) -> asyncio.Future[tuple[None, None]]:
     # MD5 alone takes as long as the disk: 750 MB/s against 0.5 to 2 GB/s.
     return asyncio.gather(
         asyncio.to_thread(writer.hash, batch), asyncio.to_thread(writer.store, batch)
