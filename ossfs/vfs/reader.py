@@ -7,30 +7,26 @@ already under way (for any open file of the same version), or from new ranged GE
 If-Match. So what a reader gets is that version or `PreconditionFailed` (ESTALE), never a
 mixture.
 
-Two things start requests. What a read needs and nobody has asked for is fetched in the
-reader's own thread, because a hop to another thread costs more than a small request's
-work; the same goes for a part that waits for a worker when its reader arrives. What
-`Readahead` wants ahead of the reader goes to the workers, as far as `BlockCache` has room.
+`Readahead` says what to fetch, `Source` does it, for all open files of a version together,
+and `BlockCache` holds it. The room for what is fetched ahead is divided among the open
+files that have something ahead of them.
 
 Threads: every method may be called from any thread, and several threads may read one open
-file at once. Locks, in this order: one per open file (around its `Readahead`), one per
-version (around the list of requests under way), the cache's own. None is held during a
-request.
+file at once. No lock is held while another one is taken, or during a request.
 """
 
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from concurrent.futures import Future
 from weakref import WeakValueDictionary
 
-from ossfs.cache.blocks import Block, BlockCache, Version
+from ossfs.cache.blocks import BlockCache, Version
 from ossfs.cache.readahead import Readahead, ReadaheadConfig
 from ossfs.clock import Clock, SystemClock
-from ossfs.errors import NoSuchKey, PreconditionFailed, RangeNotSatisfiable, ShortBody, StoreError
-from ossfs.extents import Extent, ExtentSet
+from ossfs.extents import Extent
 from ossfs.store.api import ObjectStore
 from ossfs.transfer.workers import Workers
+from ossfs.vfs.source import Source
 
 LONGEST_READ = 8 * 1024 * 1024
 """Longer reads are done in pieces, so that no single answer fills the memory."""
@@ -58,14 +54,14 @@ class ObjectReader:
         self._streaming = _Streaming(clock or SystemClock())
         self._lock = threading.Lock()  # guards _sources
         # A source lives as long as an open file or a request under way knows it.
-        self._sources: WeakValueDictionary[tuple[str, str, int], _Source] = WeakValueDictionary()
+        self._sources: WeakValueDictionary[tuple[str, str, int], Source] = WeakValueDictionary()
 
     def open(self, key: str, etag: str, size: int) -> "VersionReader":
         """Return a reader of the version; asks the store nothing."""
         with self._lock:
             source = self._sources.get((key, etag, size))
             if source is None:
-                source = _Source(self._store, self._blocks, self._workers, Version(key, etag), size)
+                source = Source(self._store, self._blocks, self._workers, Version(key, etag), size)
                 self._sources[key, etag, size] = source
         readahead = Readahead(size, self._readahead)
         return VersionReader(source, self._blocks, readahead, self._streaming)
@@ -80,7 +76,7 @@ class VersionReader:
 
     def __init__(
         self,
-        source: "_Source",
+        source: Source,
         blocks: BlockCache,
         readahead: Readahead,
         streaming: "_Streaming",
@@ -148,161 +144,6 @@ class VersionReader:
                 return
 
 
-class _Source:
-    """What all open files of one version share: the requests under way."""
-
-    def __init__(
-        self,
-        store: ObjectStore,
-        blocks: BlockCache,
-        workers: Workers,
-        version: Version,
-        size: int,
-    ) -> None:
-        self.version = version
-        self.size = size
-        self._store = store
-        self._blocks = blocks
-        self._workers = workers
-        self._lock = threading.Lock()  # guards _flights and what is in them
-        self._flights: list[_Flight] = []
-
-    def read(self, extent: Extent, demand: Extent) -> list[memoryview]:
-        """Return the bytes of `extent` in pieces, fetching as much of `demand` as is needed."""
-        pieces = []
-        at = extent.start
-        while at < extent.stop:
-            block = self._block_at(at, demand)
-            pieces.append(block.view(at, extent.stop))
-            at = block.extent.stop
-        return pieces
-
-    def fetch_ahead(self, reader: VersionReader, part: Extent) -> bool:
-        """Have the workers fetch what is missing of `part`; False: no room for it now."""
-        with self._lock:
-            for flight in self._flights:
-                if flight.extent.clip(part).size:
-                    flight.wanted_by.add(reader)
-            new = []
-            for gap in self._missing_locked(part):
-                if not self._blocks.reserve(gap.size, is_ahead=True):
-                    break
-                new.append(_Flight(gap, wanted_by={reader}))
-                self._flights.append(new[-1])
-            else:
-                gap = None
-        for flight in new:
-            self._workers.submit(self._run_ahead, flight)
-        return gap is None
-
-    def abandon(self, reader: VersionReader, extent: Extent) -> None:
-        """Forget the flights inside `extent` that only this reader wanted and that wait."""
-        with self._lock:
-            for flight in self._flights[:]:
-                if flight.extent.clip(extent).size:
-                    flight.wanted_by.discard(reader)
-                    if not flight.wanted_by and flight.claim():
-                        self._flights.remove(flight)
-                        self._blocks.release(flight.extent.size)
-        self._blocks.settle(self.version, extent)
-
-    def _block_at(self, at: int, demand: Extent) -> Block:
-        """Return the block with the byte at `at`: from memory, from a flight, or by a GET."""
-        failed: _Flight | None = None
-        while True:
-            with self._lock:
-                block = self._blocks.at(self.version, at)
-                if block is not None:
-                    return block
-                flight = self._flight_at_locked(at) or self._demanded_locked(at, demand)
-                is_mine = flight.claim()
-            if is_mine:
-                return self._run(flight)
-            try:
-                return flight.landed.result()
-            except PreconditionFailed:
-                raise
-            except StoreError:
-                # Somebody else's attempt: have one of our own, then believe it.
-                if failed is not None:
-                    raise
-                failed = flight
-
-    def _missing_locked(self, extent: Extent) -> list[Extent]:
-        missing = ExtentSet([extent])
-        for present in self._blocks.present(self.version, extent):
-            missing.remove(present)
-        for flight in self._flights:
-            missing.remove(flight.extent)
-        return list(missing)
-
-    def _flight_at_locked(self, at: int) -> "_Flight | None":
-        for flight in self._flights:
-            if flight.extent.start <= at < flight.extent.stop:
-                return flight
-        return None
-
-    def _demanded_locked(self, at: int, demand: Extent) -> "_Flight":
-        gap = next(gap for gap in self._missing_locked(demand) if at < gap.stop)
-        self._blocks.reserve(gap.size, is_ahead=False)
-        flight = _Flight(gap, wanted_by=set())
-        self._flights.append(flight)
-        return flight
-
-    def _run_ahead(self, flight: "_Flight") -> None:
-        with self._lock:
-            if not flight.claim():
-                return
-        try:
-            self._run(flight)
-        except StoreError:
-            return  # the reader that comes to these bytes tries again and hears of it
-
-    def _run(self, flight: "_Flight") -> Block:
-        try:
-            data = self._get(flight.extent)
-            with self._lock:  # so that the bytes are always either in a flight or in a block
-                block = self._blocks.put(
-                    self.version, flight.extent, data, is_ahead=bool(flight.wanted_by)
-                )
-                self._flights.remove(flight)
-        except BaseException as error:
-            with self._lock:
-                self._flights.remove(flight)
-                self._blocks.release(flight.extent.size)
-            flight.landed.set_exception(error)
-            raise
-        flight.landed.set_result(block)
-        return block
-
-    def _get(self, extent: Extent) -> bytes | bytearray | memoryview:
-        key, etag = self.version
-        # A whole object is asked for as such: then the store checks its CRC-64.
-        part = None if extent.size == self.size else extent
-        try:
-            info, data = self._store.get(key, part, if_match=etag)
-        except (NoSuchKey, RangeNotSatisfiable) as error:
-            raise self._stale(f"the version being read is gone: {error.message}") from error
-        if info.etag != etag or info.size != self.size:
-            raise self._stale(f"the store answered with {info.etag} of {info.size} bytes")
-        if len(data) != extent.size:
-            raise ShortBody(
-                f"{len(data)} bytes for {extent}",
-                operation="GetObject",
-                bucket=self._store.name,
-                key=key,
-            )
-        return data
-
-    def _stale(self, message: str) -> PreconditionFailed:
-        return PreconditionFailed(
-            f"{message} (opened: {self.version.etag} of {self.size} bytes)",
-            operation="GetObject",
-            bucket=self._store.name,
-            key=self.version.key,
-        )
-
-
 class _Streaming:
     """The open files that have something ahead of them, the one longest still first."""
 
@@ -329,22 +170,3 @@ class _Streaming:
                 still.append(self._since.popitem(last=False)[0])
         for other in still:
             other.pause()
-
-
-class _Flight:
-    """A request under way, or waiting for a worker."""
-
-    __slots__ = ("_is_claimed", "extent", "landed", "wanted_by")
-
-    def __init__(self, extent: Extent, *, wanted_by: set[VersionReader]) -> None:
-        self.extent = extent
-        self.wanted_by = wanted_by
-        """Who had it planned; nobody waits for a flight that was not claimed."""
-        self.landed: Future[Block] = Future()
-        self._is_claimed = False
-
-    def claim(self) -> bool:
-        """Say whether the caller, and nobody before, is to run (or cancel) this flight."""
-        is_first = not self._is_claimed
-        self._is_claimed = True
-        return is_first
