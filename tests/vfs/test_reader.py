@@ -432,6 +432,42 @@ def test_waiters_of_a_failed_request_make_one_attempt_of_their_own(threaded, sto
     assert Counter(outcomes) == {"failed": 1, MIB: 4}
 
 
+@pytest.mark.parametrize("error", [PreconditionFailed, ServerFault])
+def test_waiters_hear_of_a_failure_that_lasts(threaded, store, error):
+    """Readers that wait for a request end with its error, after one attempt each at most."""
+    etag = store.put("file", CONTENT[:MIB])
+    started, gate = threading.Event(), threading.Event()
+
+    def fail(extent):
+        started.set()
+        gate.wait(5)
+        raise error("for good")
+
+    store.before = fail
+    outcomes = []
+
+    def read():
+        reader = threaded.open("file", etag, MIB)
+        try:
+            reader.read(0, MIB)
+        except error:
+            outcomes.append("failed")
+        finally:
+            reader.close()
+
+    readers = [threading.Thread(target=read) for _ in range(5)]
+    readers[0].start()
+    assert started.wait(5)
+    for thread in readers[1:]:
+        thread.start()
+    gate.set()
+    for thread in readers:
+        thread.join()
+
+    assert outcomes == ["failed"] * 5
+    assert len(store.gets) <= 5
+
+
 def test_threads_on_one_open_file(threaded, store):
     """The kernel reads one file from several threads, out of order: still one stream."""
     reader = opened(threaded, store, CONTENT)
