@@ -119,6 +119,8 @@ class Client:
     """A connection to the mount process; ControlError when nobody is there."""
 
     def __init__(self, path: str | Path, *, timeout_s: float | None = 10.0) -> None:
+        if not str(path):
+            raise ControlError("the mount process is still starting")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)
         try:

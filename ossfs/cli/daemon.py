@@ -15,7 +15,6 @@ Threads: main (signals), `fuse` (blocked in FUSE), `stop` (after a signal), thos
 import json
 import logging
 import os
-import queue
 import signal
 import sys
 import threading
@@ -34,6 +33,7 @@ from ossfs.cli.explain import explain
 from ossfs.cli.state import Record, StateDirectory
 from ossfs.config import MountConfig
 from ossfs.errors import InvalidOption, MountFailed, OssfsError
+from ossfs.observe import logs
 
 logger = logging.getLogger("ossfs.cli")
 
@@ -79,7 +79,7 @@ class Channel:
         """Tell that the mount answers; the last news."""
         if self._fd is None:
             click.echo(f"{url} is mounted at {mountpoint}; Ctrl-C unmounts it", err=True)
-        self._send({"ready": {"mountpoint": str(mountpoint), "pid": os.getpid()}})
+        self._send({"ready": {"mountpoint": str(mountpoint), "url": url, "pid": os.getpid()}})
         self._close()
 
     def failed(self, text: str, code: int) -> None:
@@ -90,8 +90,12 @@ class Channel:
         self._close()
 
     def _send(self, news: Mapping[str, object]) -> None:
-        if self._fd is not None:
+        if self._fd is None:
+            return
+        try:
             os.write(self._fd, json.dumps(news).encode() + b"\n")
+        except BrokenPipeError:
+            logger.info("nobody waits for the mount any more")
 
     def _close(self) -> None:
         if self._fd is not None:
@@ -123,6 +127,7 @@ def run(config: MountConfig, directory: str, *, ready_fd: int | None) -> int:
 
 def _run_in(state: StateDirectory, config: MountConfig, mountpoint: Path, channel: Channel) -> int:
     os.umask(0o077)  # journal, staging and log are nobody else's business
+    state.describe(_record(config, mountpoint, socket=""))  # who we are, should it take long
     with _logging(config, state.path, channel):
         from ossfs.assembly import open_mount  # noqa: PLC0415  # slow; what it prints is logged
 
@@ -155,20 +160,22 @@ def _serve(
         "hurry": lambda _: session.hurry(),
     }
     with closing(Server(state.path, handlers)) as control:
-        state.describe(
-            Record(
-                url=str(config.url),
-                endpoint=config.store.endpoint or "",
-                mountpoint=str(mountpoint),
-                pid=os.getpid(),
-                started_ns=time.time_ns(),
-                socket=str(control.path),
-            )
-        )
+        state.describe(_record(config, mountpoint, socket=str(control.path)))
         os.chdir("/")  # a working directory keeps its file system busy
         session.run()
         if not mount.drain(session.deadline_s):
             _tell_what_is_left(mount, config)
+
+
+def _record(config: MountConfig, mountpoint: Path, *, socket: str) -> Record:
+    return Record(
+        url=str(config.url),
+        endpoint=config.store.endpoint or config.store.region or "",
+        mountpoint=str(mountpoint),
+        pid=os.getpid(),
+        started_ns=time.time_ns(),
+        socket=socket,
+    )
 
 
 def _status(mount: Mount) -> list[dict[str, Any]]:
@@ -190,6 +197,7 @@ class Session:
     """One mount from FUSE's start to its end, and the signals in between."""
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    ENDED = b"\0"  # no signal has this number
 
     def __init__(
         self, mount: Mount, mountpoint: Path, announce: Callable[[], None], *, deadline_s: float
@@ -199,45 +207,52 @@ class Session:
         self._announce = announce
         self.deadline_s = deadline_s
         """How long pending uploads may take after the end."""
-        # Signal numbers, and last of all None or an error. SimpleQueue.put is reentrant.
-        self._events: queue.SimpleQueue[int | BaseException | None] = queue.SimpleQueue()
         self._is_up = threading.Event()
+        self._error: BaseException | None = None
 
     def run(self) -> None:
         """Serve until unmounted; raise what FUSE raised."""
-        # Handlers are set before FUSE starts: libfuse leaves those alone that are not default.
-        old = {one: signal.signal(one, self._on_signal) for one in self.SIGNALS}
-        threading.Thread(target=self._serve, name="fuse", daemon=True).start()
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        # The numbers of signals come through a pipe: the kernel may give a signal to any
+        # thread, and then nothing would wake the main thread to run a handler. libfuse
+        # leaves handlers alone that are not the default, so these are set before it starts.
+        old = {one: signal.signal(one, lambda *_: None) for one in self.SIGNALS}
+        old_fd = signal.set_wakeup_fd(writing)
         try:
-            signals = 0
-            while True:
-                event = self._events.get()
-                if event is None:
-                    return
-                if isinstance(event, BaseException):
-                    raise event
-                signals += 1
-                self._stop(signal.Signals(event), is_urgent=signals > 1)
+            fuse = threading.Thread(target=self._serve, args=(writing,), name="fuse", daemon=True)
+            fuse.start()
+            self._wait(reading)
+            fuse.join()
         finally:
+            signal.set_wakeup_fd(old_fd)
             for one, handler in old.items():
                 signal.signal(one, handler)
+            os.close(reading)
+            os.close(writing)
+        if self._error is not None:
+            raise self._error
+
+    def _wait(self, reading: int) -> None:
+        """Stop the mount on a signal; return when FUSE has ended."""
+        is_stopping = False
+        while (news := os.read(reading, 1)) != self.ENDED:
+            if news[0] in self.SIGNALS:
+                self._stop(signal.Signals(news[0]), is_urgent=is_stopping)
+                is_stopping = True
 
     def hurry(self) -> None:
         """Leave pending uploads to the next mount. From any thread."""
         self.deadline_s = 0.0
 
-    def _on_signal(self, number: int, _: object) -> None:
-        self._events.put(number)
-
-    def _serve(self) -> None:
+    def _serve(self, writing: int) -> None:
         try:
             self._mount.serve(str(self._mountpoint), self._on_ready)
             if not self._is_up.is_set():
                 raise MountFailed("FUSE ended before the mount answered; see the log")  # noqa: TRY301  # one way out for all
         except BaseException as error:  # noqa: BLE001  # raised again by the main thread
-            self._events.put(error)
-        else:
-            self._events.put(None)
+            self._error = error
+        os.write(writing, self.ENDED)
 
     def _on_ready(self) -> None:
         logger.info("mounted at %s", self._mountpoint)
@@ -277,30 +292,23 @@ def _logging(config: MountConfig, state: Path, channel: Channel) -> Iterator[Non
     file = config.logging.log_file
     if file is None and channel.is_background:
         file = state / "mount.log"
-    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    handler = _configured(config.logging.log_level, file)
     if file is not None:
-        handler = _log_file(file)
         channel.log(file)
         if channel.is_background:
             _redirect_output(file)
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)s %(name)s %(threadName)s: %(message)s")
-    )
-    root = logging.getLogger("ossfs")
-    root.addHandler(handler)
-    root.setLevel(config.logging.log_level.upper())
     try:
         yield
     finally:
-        root.removeHandler(handler)
+        logging.getLogger(logs.ROOT).removeHandler(handler)
         handler.close()
 
 
-def _log_file(file: Path) -> logging.FileHandler:
+def _configured(level: str, file: Path | None) -> logging.Handler:
     try:
-        if file.exists() and file.stat().st_size > LARGEST_LOG:
+        if file is not None and file.exists() and file.stat().st_size > LARGEST_LOG:
             file.replace(file.with_name(f"{file.name}.1"))
-        return logging.FileHandler(file)
+        return logs.configure(level, file)
     except OSError as error:
         raise InvalidOption(f"--log-file: {file}: {error.strerror}") from error
 

@@ -55,7 +55,7 @@ def explain(error: OssfsError, config: MountConfig | None = None) -> str:
     """Say what happened and, where we know it, what to do; several lines."""
     lines = [str(error) or type(error).__name__]
     if isinstance(error, StoreError) and error.detail:
-        lines.append(f"The server adds: {error.detail}")
+        lines.append(f"The server adds: {' '.join(error.detail.split())}")
     advice = next((ADVICE[cls] for cls in type(error).__mro__ if cls in ADVICE), None)
     if advice is not None:
         lines.append(advice.format_map(_facts(error, config)))

@@ -193,9 +193,9 @@ class Holder:
 
 
 def holders(mountpoint: Path) -> Iterator[Holder]:
-    """Yield processes with a file or working directory inside, as far as we may look."""
+    """Yield other processes with a file or working directory inside, as far as we may look."""
     for process in Path("/proc").iterdir():
-        if not process.name.isdigit():
+        if not process.name.isdigit() or process.name == str(os.getpid()):
             continue
         with contextlib.suppress(OSError):  # ended, or not ours to see
             path = _held(process, str(mountpoint))

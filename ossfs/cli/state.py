@@ -45,6 +45,7 @@ class Record:
     pid: int
     started_ns: int
     socket: str
+    """Where the process answers; empty as long as it is starting."""
 
 
 def home() -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -172,7 +173,7 @@ def child(tmp_path, monkeypatch):
 def test_launch_returns_when_the_mount_answers(child, capfd):
     """The process lives on behind it, in a session of its own."""
     script = (
-        "tell(log='/log')\ntell(ready={'mountpoint': '/mnt', 'pid': 1})\n"
+        "tell(log='/log')\ntell(ready={'mountpoint': '/mnt', 'url': 'oss://b', 'pid': 1})\n"
         "os.close(fd)\nassert os.getsid(0) == os.getpid()\n"
     )
 
@@ -211,3 +212,28 @@ def test_launch_hands_the_environment_on_and_keeps_the_working_directory_out(chi
     finally:
         del os.environ["OSSFS_TEST_MARK"]
     assert "ossfs: here1\n" == capfd.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_launch_leaves_no_process_when_it_is_interrupted(child, capfd, number):
+    """Ctrl-C, or a time limit of who called, while the store does not answer."""
+    script = (
+        "import signal, time\n"
+        "def end(*_): sys.stderr.write('ended in order\\n'); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        f"os.kill(os.getppid(), {int(number)})\ntime.sleep(30)\n"
+    )
+
+    assert 128 + number == child(script)
+    assert "ended in order\nossfs: interrupted; nothing is mounted\n" == capfd.readouterr().err
+
+
+def test_launch_says_what_takes_long(child, capfd, tmp_path, monkeypatch):
+    """A store that is retried for minutes does not look like a command that hangs."""
+    monkeypatch.setattr(launching, "HINT_AFTER_S", 0.0)
+    log = tmp_path / "mount.log"
+    log.write_text("first\nretrying: connection refused\n")
+    script = f"tell(log={str(log)!r})\nsys.stdin.read()\ntell(error='no', exit=1)\n"
+
+    assert 1 == child(script)
+    assert "the store has not answered yet; Ctrl-C gives up" in capfd.readouterr().err

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import types
@@ -253,20 +254,23 @@ def test_umount_says_what_is_left_when_the_time_is_over(serve, mounted, capfd, e
 
 def test_umount_of_a_busy_mount_names_who_holds_it(serve, mounted, capfd, monkeypatch):
     """It stays mounted; process and file are told."""
+    holders = []
 
     def unmount(path, *, lazily=False):
         raise kernel.Busy("busy")
 
     def meanwhile():
         monkeypatch.setattr(kernel, "unmount", unmount)
-        with (mounted.directory / "open").open("w"), pytest.raises(SystemExit) as exit_:
-            main(["umount", str(mounted.directory)])
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd=mounted.directory) as cat:
+            holders.append(cat.pid)
+            with pytest.raises(SystemExit) as exit_:
+                main(["umount", str(mounted.directory)])
         assert 1 == exit_.value.code
 
     assert 0 == serve(meanwhile)
     err = capfd.readouterr().err
     assert f"{mounted.directory} is in use, so it stays mounted" in err
-    assert f"(process {os.getpid()}) has {mounted.directory}/open" in err
+    assert f"cat (process {holders[0]}) has {mounted.directory}" in err
 
 
 def test_force_does_not_wait_for_uploads(serve, mounted, capfd, expect_log):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -135,12 +136,16 @@ def test_unmounting_what_is_not_mounted_says_what_the_system_said(tmp_path):
 
 
 def test_who_holds_a_directory_is_found(tmp_path):
-    """This process has a file open below it; its name and number are told."""
-    with (tmp_path / "file").open("w"):
-        found = list(kernel.holders(tmp_path))
+    """A process with a file open below it, one that works in it; not this one."""
+    with (tmp_path / "file").open("w") as file:
+        opened = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file)
+        inside = subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd=tmp_path)
+        with opened, inside:
+            found = {one.pid: one for one in kernel.holders(tmp_path)}
 
-    assert [(os.getpid(), str(tmp_path / "file"))] == [(one.pid, one.path) for one in found]
-    assert f"(process {os.getpid()}) has" in str(found[0])
+    assert {opened.pid, inside.pid} == set(found)
+    assert f"cat (process {inside.pid}) has {tmp_path}" == str(found[inside.pid])
+    assert str(tmp_path / "file") == found[opened.pid].path
     assert [] == list(kernel.holders(tmp_path))
 
 
