@@ -32,6 +32,7 @@ PART = 8 << 20  # the mount's default
 PART_DELAY_S = 0.4  # with 8 parts at a time: about 160 MB/s, slow enough to be interrupted
 KILL_AT = 0.35  # of the parts
 PATIENCE_S = 120.0
+LINES = 10
 
 console = Console(highlight=False)
 
@@ -61,8 +62,14 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd)
     if done.returncode != 0:
-        raise NotTrue(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+        said = last_lines(done.stdout + done.stderr)
+        raise NotTrue(f"{' '.join(words)}: exit code {done.returncode}\n{said}")
     return done.stdout
+
+
+def last_lines(text: str) -> str:
+    """Return the end of what a command printed, or of a log."""
+    return "\n".join(f"    {line}" for line in text.splitlines()[-LINES:])
 
 
 def wait_until(is_true: Callable[[], bool], what: str) -> None:
@@ -295,7 +302,9 @@ def main() -> int:
                 mounted.umount()
             server.close()
     except NotTrue as error:
-        console.print(f"  [red]✗ {escape(str(error))}[/]")
+        console.print(f"  [red]✗[/] {escape(str(error))}", soft_wrap=True)
+        for log in (work / "state").glob("ossfs/*/mount.log"):
+            console.print("  the end of the mount's log:", escape(last_lines(log.read_text())))
         return 1
     console.rule(f"All of it was verified, in {time.monotonic() - start:.0f} s")
     return 0

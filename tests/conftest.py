@@ -89,20 +89,19 @@ def _descriptors():
     return found
 
 
-def _fuse_mounts():
+def _mounts_below(folder):
+    """Return the mounts of this run: others on this machine are nobody's business here."""
     lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
-    mounts = {line.split(" ")[4] for line in lines if " - fuse." in line or " - fuse " in line}
-    return {mount for mount in mounts if "/pytest-" in mount}  # others are not the tests'
+    return {path for path in (line.split(" ")[4] for line in lines) if path.startswith(folder)}
 
 
-LOOKS = {"threads": _threads, "descriptors": _descriptors, "FUSE mounts": _fuse_mounts}
 # Written by the tools that watch the tests, not by the tests.
 TOOLS = re.compile(r"/\.coverage|/\.hypothesis/|/\.pytest_cache/")
 
 
-def _left_behind(before):
+def _left_behind(looks, before):
     left = {}
-    for name, look in LOOKS.items():
+    for name, look in looks.items():
         new = {one for one in look() - before[name] if not TOOLS.search(str(one))}
         if new:
             left[name] = new
@@ -110,17 +109,23 @@ def _left_behind(before):
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind():
+def nothing_left_behind(tmp_path_factory):
     """After the test, what it started has ended; a short grace lets endings finish."""
-    before = {name: look() for name, look in LOOKS.items()}
+    folder = f"{tmp_path_factory.getbasetemp().resolve()}/"
+    looks = {
+        "threads": _threads,
+        "descriptors": _descriptors,
+        "mounts": lambda: _mounts_below(folder),
+    }
+    before = {name: look() for name, look in looks.items()}
     yield
-    left = _left_behind(before)
+    left = _left_behind(looks, before)
     give_up = time.monotonic() + GRACE_S
     while left and time.monotonic() < give_up:
         gc.collect()
         time.sleep(0.02)
-        left = _left_behind(before)
-    for mountpoint in left.get("FUSE mounts", ()):
+        left = _left_behind(looks, before)
+    for mountpoint in left.get("mounts", ()):
         ctypes.CDLL(None).umount2(os.fsencode(mountpoint), 2)  # MNT_DETACH: not for the next test
     assert {} == left, "left behind by the test"
 
