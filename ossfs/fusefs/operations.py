@@ -95,8 +95,8 @@ class Operations:
         """List a directory, with types where they are known."""
         names = self._fs.readdir(_path(path))
         yield from ((name, {}, 0) for name in (".", ".."))
-        for name, kind in names.items():
-            yield _wire(name), {"st_mode": kind} if kind else {}, 0
+        for name, listed in names.items():
+            yield _wire(name), {"st_ino": listed.ino, "st_mode": listed.kind}, 0
 
     def readlink(self, path: str) -> str:
         """Read a symlink."""

@@ -29,7 +29,7 @@ from ossfs.vfs.names import Names, symlink_attributes
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.posix import Attributes, new_attributes
 from ossfs.vfs.reader import ObjectReader, VersionReader
-from ossfs.vfs.tree import Found, Stat, Tree
+from ossfs.vfs.tree import Found, Listed, Stat, Tree
 from ossfs.writeback.pending import UploadStatus
 
 Fh = NewType("Fh", int)
@@ -85,8 +85,8 @@ class FileSystem:
         """Return what `fstat` answers."""
         return self._tree.stat_node(self._handle(fh).node)
 
-    def readdir(self, path: str) -> dict[str, int]:
-        """Return the names in a directory with their type bits (0: not known)."""
+    def readdir(self, path: str) -> dict[str, Listed]:
+        """Return the names in a directory. NotADirectoryError."""
         return self._tree.list(self._tree.find_directory(path))
 
     def readlink(self, path: str) -> str:

@@ -13,6 +13,7 @@ import os
 import stat
 import threading
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ossfs.cache.metadata import Known, KnownObjects
 from ossfs.clock import Clock
@@ -43,6 +44,14 @@ class Found:
     """Of a directory: with the slash."""
     entry: Entry
     node: FileNode | None = None
+
+
+class Listed(NamedTuple):
+    """A name in a directory."""
+
+    ino: Ino
+    kind: int
+    """The type bits of its mode; 0: a file whose metadata nobody has asked for."""
 
 
 class Tree:
@@ -125,17 +134,20 @@ class Tree:
             size, attributes = node.pending.size, node.attributes
         return Stat(node.ino, size, 1 if node.is_linked else 0, attributes)
 
-    def list(self, directory: str) -> dict[str, int]:
-        """Return the names in a directory, with the type bits of their modes."""
+    def list(self, directory: str) -> dict[str, Listed]:
+        """Return the names in a directory."""
         entries = self.directories.entries(directory)
         names = {
-            name: stat.S_IFDIR if entry.is_directory else 0
+            name: Listed(
+                self._ino(f"{directory}{name}/" if entry.is_directory else directory + name),
+                stat.S_IFDIR if entry.is_directory else 0,
+            )
             for name, entry in entries.items()
             if not self.is_hidden(directory + name, entry)
         }
         for name, node in self.nodes.children(directory).items():
             if node.is_linked:
-                names[name] = stat.S_IFMT(node.attributes.mode)
+                names[name] = Listed(node.ino, stat.S_IFMT(node.attributes.mode))
             else:
                 names.pop(name, None)
         return names
