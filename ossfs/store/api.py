@@ -6,7 +6,8 @@ decorators `retrying.Retrying` and `metered.Metered`; `tests/contract` holds the
 suite that all of them pass.
 
 One method is one request. Every method may be called from any thread, blocks until the
-answer is there, and raises nothing but `ossfs.errors.StoreError` and its subclasses.
+answer is there, and raises nothing but `ossfs.errors.StoreError` and its subclasses; what a
+`Body` raises when it cannot be read comes through as it is.
 
 Keys are `str` (UTF-8 on the wire), ETags are opaque and carry no quotes, times are
 nanoseconds since 1970 (the stores give whole seconds), CRCs are CRC-64/XZ as unsigned
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from ossfs.errors import ShortBody
 from ossfs.extents import Extent
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -228,6 +230,20 @@ class DeleteFailure:
     message: str
 
 
+class CutShort(ShortBody):
+    """
+    A body that ended early, with what had come of it, so that the rest can be asked for.
+
+    `info` describes the object the bytes are of; `received` are the first bytes of the
+    extent that was asked for.
+    """
+
+    def __init__(self, message: str, *, info: ObjectInfo, received: memoryview) -> None:
+        super().__init__(message, operation="get", key=info.key)
+        self.info = info
+        self.received = received
+
+
 class ObjectStore(Protocol):
     """
     One bucket. See the module's docstring for what holds for every method.
@@ -260,7 +276,7 @@ class ObjectStore(Protocol):
         The answer is checked: length, Content-Range, and for a whole object its CRC-64.
         NoSuchKey; PreconditionFailed when the etag is not `if_match`;
         RangeNotSatisfiable when a non-empty extent starts at or behind the end;
-        ObjectArchived; ShortBody, ChecksumMismatch.
+        ObjectArchived; CutShort, ChecksumMismatch.
         """
         ...
 

@@ -15,11 +15,9 @@ Threads: every method may be called from any thread.
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
 from urllib.parse import unquote
 
 from ossfs.clock import Clock, SystemClock
-from ossfs.crc64 import combine
 from ossfs.errors import (
     InvalidRequest,
     ObjectTooLarge,
@@ -51,6 +49,7 @@ from ossfs.store.checks import Where, check_headers, check_key, check_part_numbe
 from ossfs.store.conversation import Conversation
 from ossfs.store.credentials import CredentialsProvider
 from ossfs.store.dialects.base import Call, Dialect, encoded, encoded_path
+from ossfs.store.resolving import crc_of_parts
 from ossfs.store.transport import Response, Transport
 from ossfs.store.write_headers import WriteHeaders
 
@@ -133,7 +132,7 @@ class Bucket:
         except StoreError:
             response.discard()
             raise
-        data, crc = self._talk.receive(call, response, size)
+        data, crc = self._talk.receive(call, response, info, size)
         if size == info.size and info.crc64 not in {None, crc}:
             raise self._talk.mismatch(call, crc, info.crc64 or 0)
         return Fetched(info, data)
@@ -339,7 +338,7 @@ class Bucket:
         )
         response, body = self._talk.whole(call)
         etag = self._etag_in(call, response, body)
-        crc, expected = crc_of(response.headers, self._prefix), _crc_of_parts(listed)
+        crc, expected = crc_of(response.headers, self._prefix), crc_of_parts(listed)
         if crc is not None and expected not in {None, crc}:
             raise self._talk.mismatch(call, expected, crc)
         return Stored(etag, crc, self._version(response))
@@ -473,10 +472,3 @@ class Bucket:
         if error is not None:
             raise error
         return self._talk.understood(call, self._codec.etag, body) or etag_of(response.headers)
-
-
-def _crc_of_parts(parts: Sequence[Part]) -> int | None:
-    """Return the CRC of the object that the parts make; None: not all of them have one."""
-    if any(part.crc64 is None for part in parts):
-        return None
-    return reduce(lambda crc, part: combine(crc, part.crc64 or 0, part.size), parts, 0)

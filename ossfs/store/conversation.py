@@ -27,7 +27,7 @@ from ossfs.errors import (
 )
 from ossfs.store.addressing import Endpoint
 from ossfs.store.answers import crc_of, error_of, http_time_ns
-from ossfs.store.api import Body
+from ossfs.store.api import Body, CutShort, ObjectInfo
 from ossfs.store.credentials import CredentialsProvider
 from ossfs.store.dialects.base import Call, Dialect, encoded_path, encoded_query
 from ossfs.store.transport import PIECE, Request, Response, Transport
@@ -44,12 +44,6 @@ _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class CutShort(ShortBody):
-    """A body that ended early, with what had come of it, so that the rest can be asked for."""
-
-    received: memoryview = memoryview(b"")
 
 
 class Conversation:
@@ -134,8 +128,10 @@ class Conversation:
         except (ValueError, KeyError) as error:
             raise self.fault(call, f"unreadable answer: {error}") from error
 
-    def receive(self, call: Call, response: Response, size: int) -> tuple[bytearray, int]:
-        """Read an object's body of `size` bytes; return it and its CRC. CutShort."""
+    def receive(
+        self, call: Call, response: Response, info: ObjectInfo, size: int
+    ) -> tuple[bytearray, int]:
+        """Read `size` bytes of the object's body; return them and their CRC. CutShort."""
         data = bytearray(size)
         view = memoryview(data)
         at = crc = 0
@@ -150,8 +146,7 @@ class Conversation:
                 at += count
         except Transient as error:
             response.discard()
-            short = CutShort(error.message)
-            short.received = view[:at].toreadonly()
+            short = CutShort(error.message, info=info, received=view[:at].toreadonly())
             raise self._placed(call, short) from error
         response.finish()
         return data, crc

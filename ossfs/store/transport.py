@@ -132,8 +132,12 @@ class HttpTransport:
         return f"HttpTransport({', '.join(map(str, self._routes))})"
 
     def close(self) -> None:
-        """Close the idle connections."""
-        self._adapter.close()
+        """Close the idle connections; sending opens others."""
+        with self._lock:
+            for route in self._routes.values():
+                route.pool.close()
+            self._routes.clear()
+            self._adapter.close()
 
     def send(self, request: Request) -> "HttpResponse":
         """

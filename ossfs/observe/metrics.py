@@ -1,0 +1,131 @@
+"""
+Every number that ossfs keeps about itself, declared in one table.
+
+`DECLARED` says name, kind, unit, labels and meaning; nothing else can be counted, and the
+documentation is made from it. A `Metrics` holds the values of one mount and writes them in
+the text format of Prometheus.
+
+Threads: every method may be called from any thread.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+LATENCIES_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One metric; `unit` is what a value of 1 means."""
+
+    name: str
+    kind: Kind
+    unit: str
+    labels: Sequence[str]
+    meaning: str
+
+
+DECLARED: Mapping[str, Declared] = {
+    metric.name: metric
+    for metric in (
+        Declared(
+            "ossfs_requests_total",
+            "counter",
+            "request",
+            ("operation", "outcome"),
+            "Requests to the object store, by what was asked and how it ended: ok or an error.",
+        ),
+        Declared(
+            "ossfs_request_seconds",
+            "histogram",
+            "second",
+            ("operation",),
+            "Time from the beginning of a request to the end of its answer.",
+        ),
+        Declared(
+            "ossfs_sent_bytes_total",
+            "counter",
+            "byte",
+            ("operation",),
+            "Bytes of objects sent, of requests that succeeded.",
+        ),
+        Declared(
+            "ossfs_received_bytes_total",
+            "counter",
+            "byte",
+            ("operation",),
+            "Bytes of objects received.",
+        ),
+        Declared(
+            "ossfs_retries_total",
+            "counter",
+            "attempt",
+            ("operation", "reason"),
+            "Requests tried again, by the error that made it necessary.",
+        ),
+        Declared(
+            "ossfs_given_up_total",
+            "counter",
+            "operation",
+            ("operation", "reason"),
+            "Operations that failed after all attempts.",
+        ),
+    )
+}
+
+
+class Metrics:
+    """The values of one mount, under the names of `DECLARED`."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._series = {name: _series(metric, self._registry) for name, metric in DECLARED.items()}
+
+    def __repr__(self) -> str:
+        return f"Metrics({len(self._series)} declared)"
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a counter. KeyError: not declared; ValueError: other labels."""
+        series = self._series[name]
+        assert isinstance(series, Counter)  # noqa: S101  # the table says so
+        (series.labels(**labels) if labels else series).inc(amount)
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Put a value into a histogram."""
+        series = self._series[name]
+        assert isinstance(series, Histogram)  # noqa: S101  # the table says so
+        (series.labels(**labels) if labels else series).observe(value)
+
+    def set(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        series = self._series[name]
+        assert isinstance(series, Gauge)  # noqa: S101  # the table says so
+        (series.labels(**labels) if labels else series).set(value)
+
+    def value(self, name: str, **labels: str) -> float:
+        """Return the sum of a counter's or gauge's values that carry these labels."""
+        return sum(
+            sample.value
+            for family in self._registry.collect()
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def text(self) -> bytes:
+        """Return all values in the text format of Prometheus."""
+        return generate_latest(self._registry)
+
+
+def _series(metric: Declared, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    if metric.kind == "counter":
+        return Counter(metric.name, metric.meaning, metric.labels, registry=registry)
+    if metric.kind == "gauge":
+        return Gauge(metric.name, metric.meaning, metric.labels, registry=registry)
+    return Histogram(
+        metric.name, metric.meaning, metric.labels, registry=registry, buckets=LATENCIES_S
+    )

@@ -1,0 +1,99 @@
+"""
+Whether an object that is there is the one we sent.
+
+Asked when the answer to a request was lost and its repetition is refused: the request may
+have been carried out. Each function compares what is seen now with what was sent, and
+returns the answer that was lost, or None when the object is somebody else's.
+
+Threads: pure functions, but for reading a body again.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+
+from ossfs.crc64 import combine, crc64
+from ossfs.errors import NoSuchUpload
+from ossfs.store.api import Appended, Body, Fetched, Headers, ObjectInfo, Part, Stored
+
+PIECE = 1 << 20
+
+
+class CompletionUnknown(NoSuchUpload):
+    """
+    The upload is gone, perhaps because a Complete without an answer succeeded.
+
+    What is at the key now is not what the parts make: the object was replaced or deleted
+    since, or the upload was aborted by somebody else. The caller decides, knowing more.
+    """
+
+
+def completion_unknown(error: NoSuchUpload) -> CompletionUnknown:
+    """Return the error that says more than `error`."""
+    return CompletionUnknown(
+        f"{error.message}; an earlier attempt may have succeeded, but another object is there",
+        operation=error.operation,
+        bucket=error.bucket,
+        key=error.key,
+        status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+    )
+
+
+def crc_of_body(body: Body) -> int:
+    """Return the CRC-64 of all bytes of a body."""
+    crc = 0
+    for offset in range(0, body.size, PIECE):
+        crc = crc64(body.read_at(offset, min(PIECE, body.size - offset)), crc)
+    return crc
+
+
+def crc_of_parts(parts: Sequence[Part]) -> int | None:
+    """Return the CRC-64 of the object that parts make; None: not all of them have one."""
+    if any(part.crc64 is None for part in parts):
+        return None
+    return reduce(lambda crc, part: combine(crc, part.crc64 or 0, part.size), parts, 0)
+
+
+def put_by_us(seen: ObjectInfo, body: Body, headers: Headers) -> Stored | None:
+    """Size, CRC and headers have to be what was put."""
+    if seen.size != body.size or seen.crc64 != crc_of_body(body):
+        return None
+    return described_by_us(seen, headers)
+
+
+def copied_by_us(seen: ObjectInfo, source: ObjectInfo, headers: Headers | None) -> Stored | None:
+    """Size, content and headers have to be the source's, or the headers that were given."""
+    same_content = seen.crc64 == source.crc64 if seen.crc64 else seen.etag == source.etag
+    if seen.size != source.size or not same_content:
+        return None
+    return described_by_us(seen, headers or Headers(source.content_type, source.metadata))
+
+
+def described_by_us(seen: ObjectInfo, headers: Headers) -> Stored | None:
+    """Type and metadata have to be what was sent."""
+    if headers.content_type not in {None, seen.content_type}:
+        return None
+    sent = {name.lower(): value.strip() for name, value in headers.metadata.items()}
+    if dict(seen.metadata) != sent:
+        return None
+    return Stored(seen.etag, seen.crc64, seen.version_id)
+
+
+def completed_by_us(seen: ObjectInfo | None, parts: Sequence[Part]) -> Stored | None:
+    """Size, and CRC (where there is none: the number of parts in the ETag) have to fit."""
+    if seen is None or seen.size != sum(part.size for part in parts):
+        return None
+    crc = crc_of_parts(parts)
+    if seen.crc64 is None or crc is None:
+        fits = seen.etag.endswith(f"-{len(parts)}")
+    else:
+        fits = seen.crc64 == crc
+    return Stored(seen.etag, seen.crc64, seen.version_id) if fits else None
+
+
+def appended_by_us(there: Fetched, end: int, body: Body) -> Appended | None:
+    """Bytes behind the position have to be the body's, and the object has to end there."""
+    if there.info.size != end or crc64(there.data) != crc_of_body(body):
+        return None
+    return Appended(end, there.info.etag, there.info.crc64)
