@@ -34,7 +34,7 @@ KILL_AT = 0.35  # of the parts
 PATIENCE_S = 120.0
 LINES = 10
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 class NotTrue(Exception):
@@ -255,11 +255,11 @@ def keep(server: Server, mount: Path, work: Path) -> None:
     ossfs = Path(sys.executable).with_name("ossfs")
     state = f"XDG_STATE_HOME={work / 'state'}"
     console.rule("Yours to play with")
-    console.print(f"  The bucket is mounted at  {mount}", soft_wrap=True)
-    console.print("  To end it:", soft_wrap=True)
-    console.print(f"    {state} {ossfs} umount {mount}", soft_wrap=True, markup=False)
-    console.print(f"    kill {server.process.pid}      # the object server", soft_wrap=True)
-    console.print(f"    rm -rf {work}", soft_wrap=True)
+    console.print(f"  The bucket is mounted at  {mount}")
+    console.print("  To end it:")
+    console.print(f"    {state} {ossfs} umount {mount}", markup=False)
+    console.print(f"    kill {server.process.pid}      # the object server")
+    console.print(f"    rm -rf {work}")
 
 
 def require_space(work: Path, size: int) -> None:
@@ -302,7 +302,7 @@ def main() -> int:
                 mounted.umount()
             server.close()
     except NotTrue as error:
-        console.print(f"  [red]✗[/] {escape(str(error))}", soft_wrap=True)
+        console.print(f"  [red]✗[/] {escape(str(error))}")
         for log in (work / "state").glob("ossfs/*/mount.log"):
             console.print("  the end of the mount's log:", escape(last_lines(log.read_text())))
         return 1

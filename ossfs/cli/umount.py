@@ -6,6 +6,8 @@ left meanwhile, and takes the mount away. Nothing is lost when the time is over:
 not in the bucket stays in the state folder and goes on with the next mount.
 """
 
+import os
+import select
 import sys
 import threading
 import time
@@ -28,6 +30,7 @@ from ossfs.errors import InvalidOption, MountFailed
 POLL_S = 0.05
 PLAIN_EVERY_S = 5.0
 PATIENCE_S = 60.0  # for the process to end once all is uploaded and unmounted
+LAST_STEPS_S = 5.0  # from letting the folder go to the end of the process
 
 
 @click.command(short_help="Finish the uploads of a mount, then unmount it.")
@@ -85,7 +88,7 @@ def _end(path: Path, folder: Path, record: Record, timeout_s: float | None, *, f
         return 130
     if kernel.mount_at(path) is not None:
         _unmount(path, force=force)
-    is_over = _wait_for_end(folder)
+    is_over = _wait_for_end(folder, record.pid)
     if left:
         click.echo(f"unmounted {path}; not in the bucket yet: {left_text(left)}", err=True)
         for line in upload_lines(left):
@@ -164,11 +167,21 @@ def _unmount(path: Path, *, force: bool) -> None:
         ) from error
 
 
-def _wait_for_end(folder: Path) -> bool:
-    """Wait until the process has let its state folder go; False: it has not, in time."""
+def _wait_for_end(folder: Path, pid: int) -> bool:
+    """Wait until the process has let its state folder go, and is gone; False: not in time."""
     give_up = time.monotonic() + PATIENCE_S
-    while is_live(folder):
-        if time.monotonic() > give_up:
-            return False
-        time.sleep(POLL_S)
+    try:
+        process = os.pidfd_open(pid)
+    except OSError:  # gone already, or no such call: the lock says enough
+        process = -1
+    try:
+        while is_live(folder):
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(POLL_S)
+        if process >= 0:
+            select.select([process], [], [], LAST_STEPS_S)
+    finally:
+        if process >= 0:
+            os.close(process)
     return True
