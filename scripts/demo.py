@@ -32,7 +32,7 @@ PART = 8 << 20  # the mount's default
 PART_DELAY_S = 0.4  # with 8 parts at a time: about 160 MB/s, slow enough to be interrupted
 KILL_AT = 0.35  # of the parts
 PATIENCE_S = 120.0
-LINES = 10
+LINES, COLUMNS = 10, 300
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -69,7 +69,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 
 def last_lines(text: str) -> str:
     """Return the end of what a command printed, or of a log."""
-    return "\n".join(f"    {line}" for line in text.splitlines()[-LINES:])
+    return "\n".join(f"    {line[:COLUMNS]}" for line in text.splitlines()[-LINES:])
 
 
 def wait_until(is_true: Callable[[], bool], what: str) -> None:
@@ -304,7 +304,7 @@ def main() -> int:
     except NotTrue as error:
         console.print(f"  [red]✗[/] {escape(str(error))}")
         for log in (work / "state").glob("ossfs/*/mount.log"):
-            console.print("  the end of the mount's log:", escape(last_lines(log.read_text())))
+            console.print(f"  the end of the mount's log:\n{escape(last_lines(log.read_text()))}")
         return 1
     console.rule(f"All of it was verified, in {time.monotonic() - start:.0f} s")
     return 0
