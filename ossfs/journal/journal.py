@@ -1,10 +1,15 @@
 """
 The journal: what we have promised to finish, in SQLite.
 
-One method is one fact is one short transaction, on disk when the method returns
-(`synchronous=FULL`). The order around a request is always: bytes synced, intent
-recorded, request sent, fact recorded. What a crash leaves behind is read back with
-`load` and finished by `ossfs.writeback.recovery`. Secrets are never written here.
+One method is one fact is one short transaction. The order around a request is always:
+bytes, intent recorded, request sent, fact recorded. What a crash leaves behind is read back
+with `load` and finished by `ossfs.writeback.recovery`. Secrets are never written here.
+
+A fact that a promise rests on is on disk when the method returns (`synchronous=FULL`, 0.2
+to 2 ms). The others survive the death of the process, but perhaps not that of the machine
+(20 us): drafts, and the promise of a small file whose one PUT follows at once, before
+anybody is told that the bytes are safe. Such a promise names the boot of the machine in
+which it was made, since after a power cut its bytes may be gone; it is a draft then.
 
 Threads: any method from any thread; one lock serialises them. The lock is held during
 the local transaction only, never during a request.
@@ -57,7 +62,9 @@ class Journal:
     def __init__(self, path: Path, *, clock: Clock, read_only: bool = False) -> None:
         self._path = path
         self._clock = clock
-        self._lock = threading.Lock()  # guards the connection
+        self._lock = threading.Lock()  # guards the connection and _lasting
+        self._lasting: set[FileId] = set()  # promises that outlive the machine
+        self._boot = boot_id()
         uri = f"{path.absolute().as_uri()}{'?mode=ro' if read_only else ''}"
         with self._errors():
             self._db = sqlite3.connect(
@@ -73,7 +80,6 @@ class Journal:
     def _prepare(self, *, read_only: bool) -> None:
         if not read_only:
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > len(MIGRATIONS):
@@ -105,8 +111,10 @@ class Journal:
             raise JournalDamaged(f"{self._path}: {error}") from error
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, lasting: bool) -> Iterator[sqlite3.Connection]:
+        """Run one transaction; a `lasting` one is on disk, with all before it, at the end."""
         with self._lock, self._errors():
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -121,7 +129,7 @@ class Journal:
         self, key: str, *, base: Version | None, staging: str | None, headers: Headers
     ) -> FileId:
         """Record that a file is about to differ from the bucket, before its first byte."""
-        with self._transaction() as db:
+        with self._transaction(lasting=False) as db:
             cursor = db.execute(
                 "INSERT INTO files (key, base_key, base_etag, base_size, staging, created_ns,"
                 " state, generation, content_type, metadata, error)"
@@ -147,8 +155,14 @@ class Journal:
         staging: str | None,
         content: Content | None,
         headers: Headers,
+        is_synced: bool = True,
     ) -> None:
-        """Record that this generation, whose bytes are synced, will reach the bucket."""
+        """
+        Record that this generation will reach the bucket.
+
+        `is_synced` says that its bytes are on disk. If not, the promise ends with this boot
+        of the machine.
+        """
         extents: tuple[int | None, str | None, str | None, int | None] = (None, None, None, None)
         if content is not None:
             extents = (
@@ -157,11 +171,12 @@ class Journal:
                 dump_extents(content.dirty),
                 content.base_limit,
             )
-        with self._transaction() as db:
+        is_lasting = is_synced and content is not None  # attributes are in the row itself
+        with self._transaction(lasting=is_lasting) as db:
             db.execute(
                 "UPDATE files SET state = ?, generation = ?, base_key = ?, base_etag = ?,"
                 " base_size = ?, staging = ?, size = ?, present = ?, dirty = ?, base_limit = ?,"
-                " content_type = ?, metadata = ? WHERE id = ?",
+                " content_type = ?, metadata = ?, boot = ? WHERE id = ?",
                 (
                     FileState.PROMISED.value,
                     generation,
@@ -169,13 +184,16 @@ class Journal:
                     staging,
                     *extents,
                     *header_columns(headers),
+                    None if is_synced else self._boot,
                     file,
                 ),
             )
+            if is_lasting:
+                self._lasting.add(file)
 
     def stage(self, file: FileId, staging: str) -> None:
         """Record that a file whose attributes had changed is about to get bytes as well."""
-        with self._transaction() as db:
+        with self._transaction(lasting=False) as db:
             db.execute(
                 "UPDATE files SET staging = ?, state = ?, generation = 0 WHERE id = ?",
                 (staging, FileState.DRAFT.value, file),
@@ -183,17 +201,17 @@ class Journal:
 
     def rename_file(self, file: FileId, key: str) -> None:
         """Record a new name of a file; an upload for the old one can't be used any more."""
-        with self._transaction() as db:
+        with self._transaction(lasting=True) as db:
             db.execute("UPDATE files SET key = ? WHERE id = ?", (key, file))
 
     def failed(self, file: FileId, error: str) -> None:
         """Record why the last attempt failed; empty when there is nothing to say any more."""
-        with self._transaction() as db:
+        with self._transaction(lasting=False) as db:
             db.execute("UPDATE files SET error = ? WHERE id = ?", (error, file))
 
     def conflicted(self, file: FileId, error: str) -> None:
         """Record that the bytes are kept for the user and not brought to the bucket."""
-        with self._transaction() as db:
+        with self._transaction(lasting=True) as db:
             db.execute(
                 "UPDATE files SET state = ?, error = ? WHERE id = ?",
                 (FileState.CONFLICT.value, error, file),
@@ -201,8 +219,9 @@ class Journal:
 
     def forget(self, file: FileId) -> None:
         """Record that nothing is left to do for a file: it is in the bucket, or unlinked."""
-        with self._transaction() as db:
+        with self._transaction(lasting=file in self._lasting) as db:
             db.execute("DELETE FROM files WHERE id = ?", (file,))
+            self._lasting.discard(file)
 
     # Uploads
 
@@ -210,7 +229,7 @@ class Journal:
         self, file: FileId, *, key: str, generation: int, part_size: int
     ) -> UploadRowId:
         """Record that CreateUpload is about to be sent; replaces an earlier upload's record."""
-        with self._transaction() as db:
+        with self._transaction(lasting=True) as db:
             db.execute("DELETE FROM uploads WHERE file = ?", (file,))
             cursor = db.execute(
                 "INSERT INTO uploads (file, key, generation, part_size, state, planned_ns)"
@@ -229,7 +248,7 @@ class Journal:
 
     def upload_started(self, row: UploadRowId, upload_id: str) -> None:
         """Record the upload's id."""
-        with self._transaction() as db:
+        with self._transaction(lasting=True) as db:
             db.execute(
                 "UPDATE uploads SET state = ?, upload_id = ? WHERE row = ?",
                 (UploadState.STARTED.value, upload_id, row),
@@ -237,7 +256,7 @@ class Journal:
 
     def part_done(self, row: UploadRowId, part: Part) -> None:
         """Record a part the store has acknowledged."""
-        with self._transaction() as db:
+        with self._transaction(lasting=True) as db:
             db.execute(
                 "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?)",
                 (row, part.number, part.size, part.etag, dump_crc(part.crc64)),
@@ -245,7 +264,7 @@ class Journal:
 
     def completing(self, row: UploadRowId, crc64: int | None) -> None:
         """Record that Complete is about to be sent, and what the object's CRC will be."""
-        with self._transaction() as db:
+        with self._transaction(lasting=True) as db:
             db.execute(
                 "UPDATE uploads SET state = ?, crc64 = ? WHERE row = ?",
                 (UploadState.COMPLETING.value, dump_crc(crc64), row),
@@ -253,45 +272,51 @@ class Journal:
 
     def upload_gone(self, file: FileId) -> None:
         """Record that a file's upload does not exist any more."""
-        with self._transaction() as db:
+        with self._transaction(lasting=True) as db:
             db.execute("DELETE FROM uploads WHERE file = ?", (file,))
 
     # Names
 
     def begin_move(
-        self, source: str, target: str, *, is_prefix: bool, headers: Headers | None = None
+        self, source: str, target: str, *, etag: str = "", headers: Headers | None = None
     ) -> IntentId:
-        """Record that a rename is about to copy its first object."""
+        """
+        Record that a rename is about to copy its first object.
+
+        `etag` is the source's; empty: all keys that begin with `source` are moved. The
+        facts of one object's move need not outlive the machine: at worst both names stay.
+        """
+        is_prefix = not etag
         columns = (None, None) if headers is None else header_columns(headers)
-        with self._transaction() as db:
+        with self._transaction(lasting=is_prefix) as db:
             cursor = db.execute(
-                "INSERT INTO moves (source, target, is_prefix, is_copied, content_type, metadata)"
-                " VALUES (?, ?, ?, 0, ?, ?)",
-                (source, target, is_prefix, *columns),
+                "INSERT INTO moves (source, etag, target, is_prefix, is_copied, content_type,"
+                " metadata) VALUES (?, ?, ?, ?, 0, ?, ?)",
+                (source, etag, target, is_prefix, *columns),
             )
         assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
         return IntentId(cursor.lastrowid)
 
-    def move_copied(self, move: IntentId) -> None:
+    def move_copied(self, move: IntentId, *, is_prefix: bool) -> None:
         """Record that everything is at the target and the source may be deleted."""
-        with self._transaction() as db:
+        with self._transaction(lasting=is_prefix) as db:
             db.execute("UPDATE moves SET is_copied = 1 WHERE id = ?", (move,))
 
-    def end_move(self, move: IntentId) -> None:
+    def end_move(self, move: IntentId, *, is_prefix: bool) -> None:
         """Record that a rename is finished, or was undone before anything was copied."""
-        with self._transaction() as db:
+        with self._transaction(lasting=is_prefix) as db:
             db.execute("DELETE FROM moves WHERE id = ?", (move,))
 
     def begin_deletion(self, key: str, etag: str) -> IntentId:
         """Record that an object is to be deleted when its last handle closes."""
-        with self._transaction() as db:
+        with self._transaction(lasting=True) as db:
             cursor = db.execute("INSERT INTO deletions (key, etag) VALUES (?, ?)", (key, etag))
         assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
         return IntentId(cursor.lastrowid)
 
     def end_deletion(self, deletion: IntentId) -> None:
         """Record that the object is deleted, or that a new one has taken its name."""
-        with self._transaction() as db:
+        with self._transaction(lasting=True) as db:
             db.execute("DELETE FROM deletions WHERE id = ?", (deletion,))
 
     # Reading back
@@ -313,23 +338,25 @@ class Journal:
                 )
             }
             files = [
-                file_record(row, uploads.get(row[0]))
+                file_record(row, uploads.get(row[0]), boot=self._boot)
                 for row in self._db.execute(
                     "SELECT id, key, base_key, base_etag, base_size, staging, created_ns, state,"
-                    " generation, size, present, dirty, base_limit, content_type, metadata, error"
-                    " FROM files ORDER BY id"
+                    " generation, size, present, dirty, base_limit, content_type, metadata, error,"
+                    " boot FROM files ORDER BY id"
                 )
             ]
+            self._lasting.update(file.id for file in files if file.content is not None)
             moves = [
                 MoveRecord(
                     IntentId(id_),
                     source,
+                    etag,
                     target,
                     bool(is_prefix),
                     bool(is_copied),
                     None if metadata is None else Headers(content_type, json.loads(metadata)),
                 )
-                for id_, source, target, is_prefix, is_copied, content_type, metadata in (
+                for id_, source, etag, target, is_prefix, is_copied, content_type, metadata in (
                     self._db.execute("SELECT * FROM moves ORDER BY id")
                 )
             ]
@@ -338,3 +365,8 @@ class Journal:
                 for id_, key, etag in self._db.execute("SELECT * FROM deletions ORDER BY id")
             ]
         return Ledger(files, moves, deletions)
+
+
+def boot_id() -> str:
+    """Return what names this boot of the machine (Linux)."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -105,6 +105,8 @@ class MoveRecord:
 
     id: IntentId
     source: str
+    etag: str
+    """Of the source, if it is one object; another version there is not to be moved."""
     target: str
     is_prefix: bool
     is_copied: bool

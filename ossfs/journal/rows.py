@@ -18,10 +18,12 @@ from ossfs.journal.records import (
 from ossfs.store.api import Headers, Part
 
 
-def file_record(row: Sequence[Any], upload: UploadRecord | None) -> FileRecord:
-    """Read a row of `files`."""
+def file_record(row: Sequence[Any], upload: UploadRecord | None, *, boot: str) -> FileRecord:
+    """Read a row of `files`; a promise of another boot than `boot` is a draft."""
     (id_, key, base_key, base_etag, base_size, staging, created_ns, state, generation) = row[:9]
-    (size, present, dirty, base_limit, content_type, metadata, error) = row[9:]
+    (size, present, dirty, base_limit, content_type, metadata, error, promised_in) = row[9:]
+    if promised_in not in (None, boot):  # its bytes may be gone
+        state, generation, size = FileState.DRAFT, 0, None
     base = None if base_key is None else Version(base_key, base_etag, base_size)
     content = None
     if size is not None:

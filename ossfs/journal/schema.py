@@ -18,7 +18,9 @@ MIGRATIONS = [
         base_limit  INTEGER,         -- the base shows through below this offset
         content_type TEXT,           -- of the object to be made
         metadata    TEXT NOT NULL,   -- user metadata of it, {"name": "value"}
-        error       TEXT NOT NULL    -- why the last attempt failed; empty: no failure
+        error       TEXT NOT NULL,   -- why the last attempt failed; empty: no failure
+        boot        TEXT             -- the promise holds in this boot of the machine only: its
+                                     -- bytes are not synced; NULL: they are
     );
     CREATE TABLE uploads (           -- the multipart upload of a file, at most one each
         row         INTEGER PRIMARY KEY,
@@ -42,6 +44,7 @@ MIGRATIONS = [
     CREATE TABLE moves (             -- renames that take several requests
         id          INTEGER PRIMARY KEY,
         source      TEXT NOT NULL,   -- key, or prefix that ends in a slash
+        etag        TEXT NOT NULL,   -- of the source, one object; empty: a prefix
         target      TEXT NOT NULL,
         is_prefix   INTEGER NOT NULL,
         is_copied   INTEGER NOT NULL,-- 1: all is at the target, the source may be deleted

@@ -127,7 +127,9 @@ class Committer:
                 f"{staged.size} bytes; the largest file at this part size is {self._plan.max_size}",
                 operation="commit", bucket=self._store.name, key=snapshot.key,
             )  # fmt: skip
-        staged.sync()
+        is_small = staged.size <= self._plan.first_size
+        if not is_small:
+            staged.sync()
         self._journal.promise(
             file_id,
             generation=snapshot.generation,
@@ -135,8 +137,9 @@ class Committer:
             staging=staged.name,
             content=staged.content(),
             headers=snapshot.headers,
+            is_synced=not is_small,  # one request, and then the bytes are in the bucket
         )
-        if staged.size <= self._plan.first_size:
+        if is_small:
             stored = self._put(pending, snapshot, staged)
         else:
             stored = self._upload(pending, snapshot, staged)

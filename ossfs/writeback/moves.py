@@ -41,31 +41,31 @@ class Mover:
 
         NoSuchKey, PreconditionFailed: the source is not that version any more.
         """
-        move = self._journal.begin_move(source.key, target, is_prefix=False, headers=headers)
+        move = self._journal.begin_move(source.key, target, etag=source.etag, headers=headers)
         try:
             copied = self._copy(source, target, headers)
         except StoreError:
-            self._journal.end_move(move)
+            self._journal.end_move(move, is_prefix=False)
             raise
-        self._journal.move_copied(move)
+        self._journal.move_copied(move, is_prefix=False)
         self._store.delete(source.key)
-        self._journal.end_move(move)
+        self._journal.end_move(move, is_prefix=False)
         return copied
 
     def move_prefix(self, source: str, target: str) -> int:
         """Rename every object whose key begins with `source`; return how many there were."""
-        move = self._journal.begin_move(source, target, is_prefix=True)
+        move = self._journal.begin_move(source, target)
         objects = list(list_all(self._store, source))
         try:
             self._copy_all(objects, source, target)
             self._verify(objects, source, target)
         except OssfsError:
             self._take_back(objects, source, target)
-            self._journal.end_move(move)
+            self._journal.end_move(move, is_prefix=True)
             raise
-        self._journal.move_copied(move)
+        self._journal.move_copied(move, is_prefix=True)
         delete_all(self._store, [item.key for item in objects])
-        self._journal.end_move(move)
+        self._journal.end_move(move, is_prefix=True)
         return len(objects)
 
     def resume(self, record: MoveRecord) -> None:
@@ -76,26 +76,25 @@ class Mover:
             if not record.is_copied:
                 self._copy_all(objects, record.source, record.target)
                 self._verify(objects, record.source, record.target)
-                self._journal.move_copied(record.id)
+                self._journal.move_copied(record.id, is_prefix=record.is_prefix)
             delete_all(self._store, self._at_target(objects, record.source, record.target))
         else:
             self._resume_object(record)
-        self._journal.end_move(record.id)
+        self._journal.end_move(record.id, is_prefix=record.is_prefix)
 
     def _resume_object(self, record: MoveRecord) -> None:
         try:
             info = self._store.head(record.source)
         except NoSuchKey:
             return  # the last request had been answered by the store, not to us
+        if info.etag != record.etag:
+            log.warning("%s has been written again since its rename; it stays", record.source)
+            return
         if not record.is_copied:
             source = Version(record.source, info.etag, info.size)
             self._copy(source, record.target, record.headers)
-            self._journal.move_copied(record.id)
-        target = self._store.head(record.target)
-        if (target.size, target.crc64) == (info.size, info.crc64):
-            self._store.delete(record.source)
-        else:
-            log.warning("%s has been written again since its rename; it stays", record.source)
+            self._journal.move_copied(record.id, is_prefix=record.is_prefix)
+        self._store.delete(record.source)
 
     def _copy(self, source: Version, target: str, headers: Headers | None) -> Version:
         stored = copy_object(
