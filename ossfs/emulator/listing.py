@@ -99,10 +99,9 @@ def behind(prefix: bytes) -> bytes:
 def _first(prefix: bytes, after: bytes, delimiter: bytes) -> bytes:
     if not after or after < prefix:
         return prefix
-    is_group = delimiter and after[len(prefix) :].find(delimiter) == (
-        len(after) - len(prefix) - len(delimiter)
-    )
-    if after.startswith(prefix) and len(after) > len(prefix) and is_group:
+    rest = after[len(prefix) :] if after.startswith(prefix) else b""
+    end = rest.find(delimiter) if delimiter else -1
+    if end >= 0 and end + len(delimiter) == len(rest):  # a group: all of it lies before
         return behind(after)
     return after + b"\0"
 
