@@ -143,11 +143,12 @@ def show_tree(source: Path, mount: Path) -> None:
     with doing(f"cp -r: {tree}"):
         run("cp", "-r", source, mount / "copied")
     with doing("diff -r"):
-        run("diff", "-r", source, mount / "copied")
-    verify(that=True, text="diff -r finds no difference")
-    with doing("rsync -a of the same tree"):
+        differences = run("diff", "-r", source, mount / "copied")
+    verify(that=not differences, text="diff -r finds no difference")
+    with doing("rsync -a of the same tree, and diff -r"):
         run("rsync", "-a", f"{source}/", mount / "synced")
-        run("diff", "-r", source, mount / "synced")
+        differences = run("diff", "-r", source, mount / "synced")
+    verify(that=not differences, text="nor does it in the copy made by rsync")
     with doing("rsync -a again"):
         again = run("rsync", "-a", "--itemize-changes", f"{source}/", mount / "synced")
     verify(that=not again, text="rsync -a again finds nothing to transfer")
