@@ -14,11 +14,11 @@ Threads: the event loop's thread only. Statements take microseconds, so nothing 
 
 import errno
 import fcntl
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from ossfs.clock import Clock
 from ossfs.emulator.files import Files, Segment
@@ -135,7 +135,7 @@ class Storage:
             self.files = Files(directory / "blobs")
             self._sweep()
         except BaseException:
-            os.close(self._lock)
+            self._lock.close()
             raise
 
     @contextmanager
@@ -178,18 +178,18 @@ class Storage:
         """Finish pending removals and close the database."""
         self.files.close()
         self.db.close()
-        os.close(self._lock)
+        self._lock.close()
 
 
-def _lock(directory: Path) -> int:
+def _lock(directory: Path) -> IO[str]:
     """Keep other servers off: their sweep would remove bodies that are being received."""
-    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock = (directory / "lock").open("a")
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(fd)
+        lock.close()
         raise OSError(errno.EBUSY, "another server uses the directory", str(directory)) from None
-    return fd
+    return lock
 
 
 def _connect(path: Path) -> sqlite3.Connection:
