@@ -235,10 +235,9 @@ def _file_system(
         journal=journal,
         area=area,
         clock=parts.clock,
+        waits_for_bucket=config.writeback.durability == "close",
     )
-    mover = Mover(
-        store=parts.store, journal=journal, workers=parts.upload_workers, clock=parts.clock
-    )
+    mover = Mover(store=parts.store, journal=journal, workers=parts.upload_workers)
     names = Names(tree=tree, files=files, store=parts.store, mover=mover, clock=parts.clock)
     recovered = _recover(journal, area, names, parts)
     fs = FileSystem(

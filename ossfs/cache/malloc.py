@@ -34,4 +34,5 @@ def reuse_freed_memory() -> bool:
         return False
     mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
     choices = ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, LARGEST), (M_TRIM_THRESHOLD, 2**31 - 1))
-    return sum(mallopt(name, value) for name, value in choices) == len(choices)
+    taken: list[int] = [mallopt(name, value) for name, value in choices]
+    return taken == [1] * len(choices)

@@ -105,15 +105,16 @@ class CacheConfig:
     attr_ttl_s: float = option(
         1.0,
         DURATION,
-        "How long the attributes of a file are used without asking again; a change by"
-        " another client is seen after this time at the latest.",
+        "How old the attributes of a file may be when it is opened; older ones are asked for"
+        " again, so that a change by another client is seen.",
         minimum=0.0,
         maximum=86400.0,
     )
     dir_ttl_s: float = option(
-        60.0,
+        10.0,
         DURATION,
-        "How long the listing of a directory is used without asking again.",
+        "How long the listing of a directory, with the sizes and times in it, is used without"
+        " asking again.",
         minimum=0.0,
         maximum=86400.0,
     )

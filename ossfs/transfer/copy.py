@@ -7,7 +7,6 @@ workers.
 
 from collections.abc import Mapping
 
-from ossfs.clock import Clock
 from ossfs.store.api import Headers, ObjectStore, Part, Stored
 from ossfs.transfer.parts import PartPlan
 from ossfs.transfer.upload import CopiedPiece, MultipartUpload
@@ -60,7 +59,6 @@ def copy_object(
     headers: Headers | None,
     store: ObjectStore,
     workers: Workers,
-    clock: Clock,
 ) -> Stored:
     """
     Copy the version `etag` of `source` (`size` bytes) to `target`.
@@ -79,7 +77,6 @@ def copy_object(
     upload = MultipartUpload(
         store=store,
         workers=workers,
-        clock=clock,
         key=target,
         headers=headers,
         pieces=[CopiedPiece(s.number, s.extent, source, etag) for s in plan.slots(size)],

@@ -5,9 +5,9 @@ The pieces say where the bytes of each part come from; the checkpoint remembers 
 been done, and is told before and after each request that matters. What the store says it
 holds (ListParts) is the truth; the checkpoint's facts only spare reading bytes again.
 
-Complete is never repeated blindly: the store goes on with it when the connection drops,
-and answers NoSuchUpload to the second one. Whether an unanswered Complete succeeded is
-decided by looking at the object.
+Complete goes on at the store when the connection drops, and is answered by NoSuchUpload
+when it is repeated. Whether an unanswered one succeeded is decided by looking at the
+object; an upload that is run again begins with that look.
 
 Threads: `run` blocks in the caller; parts are sent by `workers`. One `run` at a time for
 one checkpoint.
@@ -19,25 +19,22 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Protocol
 
-from ossfs.clock import Clock
-from ossfs.crc64 import combine, crc64
+from ossfs.crc64 import crc64
 from ossfs.errors import (
     ChecksumMismatch,
     NoSuchKey,
     NoSuchUpload,
     ObjectTooLarge,
-    Transient,
     UploadCancelled,
 )
 from ossfs.extents import Extent
 from ossfs.store.api import Body, Headers, ObjectStore, Part, Stored
+from ossfs.store.resolving import crc_of_parts
 from ossfs.transfer.workers import Workers
 
 log = logging.getLogger(__name__)
 
 WINDOW = 16  # parts handed to the workers ahead of the first unfinished one
-COMPLETE_ATTEMPTS = 5
-COMPLETE_PAUSE_S = 1.0  # doubles
 CLOCK_TOLERANCE_NS = 120_000_000_000  # between this machine's clock and the store's
 CRC_READ_SIZE = 1 << 20
 
@@ -169,7 +166,6 @@ class MultipartUpload:
         *,
         store: ObjectStore,
         workers: Workers,
-        clock: Clock,
         key: str,
         headers: Headers,
         pieces: Sequence[Piece],
@@ -180,7 +176,6 @@ class MultipartUpload:
     ) -> None:
         self._store = store
         self._workers = workers
-        self._clock = clock
         self._key = key
         self._headers = headers
         self._pieces = pieces
@@ -328,7 +323,7 @@ class MultipartUpload:
     def _complete(self, parts: Sequence[Part]) -> Stored:
         self._check_cancelled()
         self._before_complete()
-        expected = combined_crc64(parts)
+        expected = crc_of_parts(parts)
         self._checkpoint.completing(expected)
         stored = self._complete_resolved(parts, expected)
         if expected is not None and stored.crc64 not in (None, expected):
@@ -342,33 +337,21 @@ class MultipartUpload:
         return stored
 
     def _complete_resolved(self, parts: Sequence[Part], expected: int | None) -> Stored:
-        """Send Complete; when its answer is lost, look whether it took effect."""
-        upload_id = self._upload_id()
-        pause_s = COMPLETE_PAUSE_S
-        for attempt in range(1, COMPLETE_ATTEMPTS + 1):
-            try:
-                return self._store.complete_upload(self._key, upload_id, parts)
-            except NoSuchUpload:
-                if stored := self._look(expected, len(parts)):
-                    return stored
-                self._checkpoint.gone()
-                raise
-            except Transient as error:
-                if stored := self._look(expected, len(parts)):
-                    return stored
-                if attempt == COMPLETE_ATTEMPTS:
-                    raise
-                log.info("complete of %s is tried again: %s", self._key, error)
-                self._clock.sleep(pause_s)
-                pause_s *= 2
-        raise AssertionError
+        """Send Complete; when the upload is gone, look whether an earlier Complete did it."""
+        try:
+            return self._store.complete_upload(self._key, self._upload_id(), parts)
+        except NoSuchUpload:
+            if stored := self._look(expected, len(parts)):
+                return stored
+            self._checkpoint.gone()
+            raise
 
     def _completed_before(self) -> Stored | None:
         parts = self._checkpoint.parts
         known = [parts[piece.number] for piece in self._pieces if piece.number in parts]
         if len(known) < len(self._pieces):
             return None
-        return self._look(combined_crc64(known), len(known))
+        return self._look(crc_of_parts(known), len(known))
 
     def _look(self, expected: int | None, part_count: int) -> Stored | None:
         """Return the object if it is the one our Complete makes."""
@@ -390,13 +373,3 @@ class MultipartUpload:
         except NoSuchUpload:
             return True
         return False
-
-
-def combined_crc64(parts: Iterable[Part]) -> int | None:
-    """Return the CRC-64 of the parts' bytes in order; None when one of them is not known."""
-    value = 0
-    for part in parts:
-        if part.crc64 is None:
-            return None
-        value = combine(value, part.crc64, part.size)
-    return value

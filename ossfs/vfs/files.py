@@ -49,6 +49,7 @@ class Files:
         journal: Journal,
         area: StagingArea,
         clock: Clock,
+        waits_for_bucket: bool,
     ) -> None:
         self.tree = tree
         self.committer = committer
@@ -57,6 +58,7 @@ class Files:
         self._journal = journal
         self._area = area
         self._clock = clock
+        self._waits_for_bucket = waits_for_bucket
         self.scheduler: Scheduler[FileNode] = Scheduler(commit=self._commit, clock=clock)
 
     # Nodes
@@ -200,6 +202,19 @@ class Files:
 
     # Committing
 
+    def finish(self, node: FileNode) -> None:
+        """
+        Do what close and fsync promise.
+
+        The bytes are in the bucket, or, when the mount does not wait for that, safe on the
+        local disk and on their way.
+        """
+        if self._waits_for_bucket:
+            self.commit(node)
+        elif node.is_linked:
+            self.committer.promise(node.pending)
+            self.scheduler.later(node)
+
     def commit(self, node: FileNode) -> None:
         """
         Bring the file into the bucket; nothing happens when it is there.
@@ -270,7 +285,7 @@ class Files:
             self._bury(node)
         elif node.pending.has_new_content and not node.pending.error:
             try:
-                self.commit(node)
+                self.finish(node)
             except (OssfsError, OSError) as error:
                 log.warning("%s could not be brought to the bucket: %s", node.key, error)
         else:

@@ -200,7 +200,7 @@ class FileSystem:
             return self._files.write(node, node.pending.size, data)
 
     def truncate(self, path: str, size: int) -> None:
-        """Cut or extend a file by name; it is in the bucket when this returns."""
+        """Cut or extend a file by name; as safe as after a close when this returns."""
         found = self._tree.find(path)
         if found.entry.is_directory:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
@@ -209,7 +209,7 @@ class FileSystem:
         try:
             self._files.truncate(node, size)
             if node.handles == 1:  # nobody else will flush it
-                self._files.commit(node)
+                self._files.finish(node)
         finally:
             self._files.closed(node)
 
@@ -231,16 +231,13 @@ class FileSystem:
         duplicate of the descriptor, as shells do.
         """
         handle = self._handle(fh)
-        if handle.is_writable and not handle.node.is_new:
-            self._commit_content(handle.node)
-
-    def _commit_content(self, node: FileNode) -> None:
-        if node.pending.has_new_content:
-            self._files.commit(node)
+        node = handle.node
+        if handle.is_writable and not node.is_new and node.pending.has_new_content:
+            self._files.finish(node)
 
     def fsync(self, fh: Fh) -> None:
-        """Bring a file, content and attributes, into the bucket."""
-        self._files.commit(self._handle(fh).node)
+        """Bring a file, content and attributes, into the bucket, as fsync does."""
+        self._files.finish(self._handle(fh).node)
 
     def release(self, fh: Fh) -> None:
         """Close a handle."""

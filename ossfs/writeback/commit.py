@@ -27,7 +27,7 @@ from ossfs.errors import (
 )
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import UploadRecord, Version
+from ossfs.journal.records import FileId, UploadRecord, Version
 from ossfs.store.api import FileBody, ObjectStore, Stored
 from ossfs.transfer.parts import PartPlan, Slot
 from ossfs.transfer.upload import CopiedPiece, MultipartUpload, Piece, SentPiece
@@ -91,6 +91,33 @@ class Committer:
                 raise
         return True
 
+    def promise(self, pending: PendingFile) -> None:
+        """
+        Make sure that the present generation will reach the bucket, whatever happens here.
+
+        Its bytes and the journal are on disk when this returns. StagingFull.
+        """
+        with pending.committing() as snapshot:
+            staged, file_id = pending.staged, pending.file_id
+            if snapshot is None or staged is None or file_id is None:
+                return
+            if snapshot.has_new_content:
+                staged.sync()
+                self._promise(file_id, snapshot, staged, is_synced=True)
+
+    def _promise(
+        self, file_id: FileId, snapshot: Snapshot, staged: StagedFile, *, is_synced: bool
+    ) -> None:
+        self._journal.promise(
+            file_id,
+            generation=snapshot.generation,
+            base=snapshot.base,
+            staging=staged.name,
+            content=staged.content(),
+            headers=snapshot.headers,
+            is_synced=is_synced,
+        )
+
     def _commit(self, pending: PendingFile, snapshot: Snapshot) -> None:
         try:
             if snapshot.has_new_content:
@@ -130,15 +157,8 @@ class Committer:
         is_small = staged.size <= self._plan.first_size
         if not is_small:
             staged.sync()
-        self._journal.promise(
-            file_id,
-            generation=snapshot.generation,
-            base=snapshot.base,
-            staging=staged.name,
-            content=staged.content(),
-            headers=snapshot.headers,
-            is_synced=not is_small,  # one request, and then the bytes are in the bucket
-        )
+        # A small file needs one request, and then its bytes are in the bucket.
+        self._promise(file_id, snapshot, staged, is_synced=not is_small)
         if is_small:
             stored = self._put(pending, snapshot, staged)
         else:
@@ -179,7 +199,6 @@ class Committer:
         upload = MultipartUpload(
             store=self._store,
             workers=self._workers,
-            clock=self._clock,
             key=snapshot.key,
             headers=snapshot.headers,
             pieces=pieces,

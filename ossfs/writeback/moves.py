@@ -13,7 +13,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import wait
 
-from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey, OssfsError, ServerFault, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import MoveRecord, Version
@@ -27,13 +26,10 @@ log = logging.getLogger(__name__)
 class Mover:
     """Renames objects, and everything under a prefix, through the journal."""
 
-    def __init__(
-        self, *, store: ObjectStore, journal: Journal, workers: Workers, clock: Clock
-    ) -> None:
+    def __init__(self, *, store: ObjectStore, journal: Journal, workers: Workers) -> None:
         self._store = store
         self._journal = journal
         self._workers = workers
-        self._clock = clock
 
     def move_object(self, source: Version, target: str, *, headers: Headers | None) -> Version:
         """
@@ -105,7 +101,6 @@ class Mover:
             headers=headers,
             store=self._store,
             workers=self._workers,
-            clock=self._clock,
         )
         return Version(target, stored.etag, source.size)
 
