@@ -128,7 +128,7 @@ def run(config: MountConfig, directory: str, *, ready_fd: int | None) -> int:
 def _run_in(state: StateDirectory, config: MountConfig, mountpoint: Path, channel: Channel) -> int:
     os.umask(0o077)  # journal, staging and log are nobody else's business
     state.describe(_record(config, mountpoint, socket=""))  # who we are, should it take long
-    with _logging(config, state.path, channel):
+    with _logging(config, state.path, channel) as printed:
         from ossfs.assembly import open_mount  # noqa: PLC0415  # slow; what it prints is logged
 
         try:
@@ -138,8 +138,11 @@ def _run_in(state: StateDirectory, config: MountConfig, mountpoint: Path, channe
             finally:
                 mount.close()
         except OssfsError as error:
-            if channel.is_background:  # in the foreground, the same terminal says it again
-                logger.error("cannot mount %s at %s: %s", config.url, mountpoint, error)  # noqa: TRY400  # a user's mistake or a store's answer has no trace
+            if not channel.is_background:
+                raise  # the terminal, which is the log here, is told by `run`
+            logger.error("cannot mount %s at %s: %s", config.url, mountpoint, error)  # noqa: TRY400  # a user's mistake or a store's answer has no trace
+            if isinstance(error, MountFailed) and (said := printed.since_start()):
+                raise MountFailed(f"{error}\n  {said}") from error
             raise
         logger.info("unmounted %s", mountpoint)
     return 0
@@ -287,7 +290,7 @@ class Session:
 
 
 @contextmanager
-def _logging(config: MountConfig, state: Path, channel: Channel) -> Iterator[None]:
+def _logging(config: MountConfig, state: Path, channel: Channel) -> Iterator["Printed"]:
     """Send the log of ossfs to its place; in the background, standard output and error, too."""
     file = config.logging.log_file
     if file is None and channel.is_background:
@@ -298,10 +301,25 @@ def _logging(config: MountConfig, state: Path, channel: Channel) -> Iterator[Non
         if channel.is_background:
             _redirect_output(file)
     try:
-        yield
+        yield Printed(file)
     finally:
         logging.getLogger(logs.ROOT).removeHandler(handler)
         handler.close()
+
+
+class Printed:
+    """What other than our records comes into the log: libfuse says there why it failed."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._start = 0 if file is None else file.stat().st_size
+
+    def since_start(self) -> str:
+        """Return it on one line."""
+        if self._file is None:
+            return ""
+        new = self._file.read_bytes()[self._start :].decode(errors="replace")
+        return "; ".join(line for line in new.splitlines() if not line.startswith("time="))
 
 
 def _configured(level: str, file: Path | None) -> logging.Handler:

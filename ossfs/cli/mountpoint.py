@@ -121,6 +121,8 @@ def require_fuse(
         )
     if os.geteuid() == 0:
         return
+    if not os.access(device, os.R_OK | os.W_OK):
+        raise MountFailed(f"{device} may be opened by root only; as root: chmod 666 {device}")
     if fusermount() is None:
         raise MountFailed(f"fusermount is missing: {FUSE_PACKAGES}")
     if allow_other and not _says(fuse_conf, "user_allow_other"):

@@ -372,6 +372,18 @@ def test_a_large_log_is_put_aside(serve, mounted, tmp_path, monkeypatch):
     assert "mounted at" in (tmp_path / "log").read_text()
 
 
+def test_what_libfuse_printed_is_told_apart_from_our_records(tmp_path):
+    """Only what came since the start of this mount, and is not a record of ours."""
+    log = tmp_path / "log"
+    log.write_text("fuse: of an earlier mount\n")
+    printed = daemon.Printed(log)
+    with log.open("a") as file:
+        file.write("time=1 level=info a\nfuse: failed to open /dev/fuse: Permission denied\n")
+
+    assert "fuse: failed to open /dev/fuse: Permission denied" == printed.since_start()
+    assert "" == daemon.Printed(None).since_start()
+
+
 def test_a_log_that_cannot_be_written_names_its_option(serve, mounted, tmp_path, capfd):
     """--log-file into a missing folder."""
     assert 2 == serve(log_file=str(tmp_path / "none" / "log"))

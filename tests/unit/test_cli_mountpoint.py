@@ -105,6 +105,15 @@ def test_a_missing_fuse_device_is_named(tmp_path):
         kernel.require_fuse(allow_other=False, device=tmp_path / "fuse")
 
 
+def test_a_fuse_device_for_root_only_is_said(tmp_path, monkeypatch, not_root):
+    """Some machines make it 0600; the way out is named."""
+    (tmp_path / "fuse").touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+
+    with pytest.raises(MountFailed, match=r"may be opened by root only; as root: chmod 666"):
+        kernel.require_fuse(allow_other=False, device=tmp_path / "fuse")
+
+
 def test_a_user_without_fusermount_learns_the_packages(tmp_path, monkeypatch, not_root):
     """Root mounts without it, a user cannot."""
     monkeypatch.setenv("PATH", str(tmp_path))
