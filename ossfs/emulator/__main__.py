@@ -59,6 +59,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         host=options.host,
         port=options.port,
         domains=("localhost", *options.domain),
+        cnames=dict(one.partition("=")[::2] for one in options.cname),
+        path_style=not options.no_path_style,
         region=options.region,
         check_region=options.check_region,
         max_skew_s=options.max_skew if options.max_skew >= 0 else None,
@@ -83,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--port", type=int, default=9000, help="0: any free one")
     options.add_argument("--bucket", action="append", default=[], help="made at start")
     options.add_argument("--domain", action="append", default=[], help="endpoint name")
+    options.add_argument("--cname", action="append", default=[], help="HOST=BUCKET")
+    options.add_argument("--no-path-style", action="store_true", help="as the service")
     options.add_argument("--region", default="cn-hangzhou")
     options.add_argument("--check-region", action="store_true")
     options.add_argument("--credentials", type=Path, help="JSON file: key id to secret")

@@ -154,6 +154,10 @@ class Files:
                     free.append(blob)
         self.discard(free)
 
+    def revive(self, blobs: Iterable[int]) -> None:
+        """Keep pinned files after all: they lost their last name and have got a new one."""
+        self._doomed.difference_update(blobs)
+
     def discard(self, blobs: Iterable[int]) -> None:
         """Unlink files that nothing names any more, as soon as nobody reads them."""
         free = []

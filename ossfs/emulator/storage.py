@@ -97,6 +97,8 @@ class Change:
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
         self._candidates: set[int] = set()
+        self.added: set[int] = set()
+        """Files that got a name."""
 
     def add_segments(self, content: int, segments: Iterable[Segment], start: int = 0) -> int:
         """Append segments to `content` at `start`; return the end."""
@@ -105,6 +107,7 @@ class Change:
             if size:
                 rows.append((content, start, blob, offset, size))
                 start += size
+                self.added.add(blob)
         self.db.executemany("INSERT INTO segments VALUES (?,?,?,?,?)", rows)
         return start
 
@@ -150,6 +153,7 @@ class Storage:
             self.db.execute("ROLLBACK")
             raise
         self.db.execute("COMMIT")
+        self.files.revive(change.added)
         self.files.discard(unnamed)
 
     def segments(self, content: int, start: int, stop: int) -> list[Segment]:

@@ -168,3 +168,20 @@ def test_limits_can_be_lowered(tmp_path, wire_to):
         assert b"EntityTooLarge" in wire("PUT", "k", body=b"x" * 1001).body
         chunked = wire("PUT", "k", body=(b"x" * 501 for _ in range(2)))
         assert b"EntityTooLarge" in chunked.body
+
+
+def test_host_names_as_the_service_has_them(tmp_path, wire_to):
+    """Bound names and endpoints of one's own; no path style on a named endpoint."""
+    options = ["--domain=oss.test", "--cname=files.example.com=bucket", "--no-path-style"]
+    with EmulatorProcess(tmp_path, buckets=["bucket"], options=options) as server:
+        wire = wire_to(server, "bucket")
+        wire("PUT", "k", body=b"x")
+        headers = wire.signed("GET", "k")
+
+        bound = wire.raw("GET", "/k", {**headers, "Host": "files.example.com"})
+        virtual = wire.raw("GET", "/k", {**headers, "Host": "bucket.oss.test:80"})
+        path = wire.raw("GET", "/bucket/k", {**headers, "Host": "oss.test"})
+
+    assert (b"x", b"x") == (bound.body, virtual.body)
+    assert 403 == path.status
+    assert b"SecondLevelDomainForbidden" in path.body

@@ -92,6 +92,21 @@ def test_a_file_being_read_stays(tmp_path, storage):
     assert on_disk(tmp_path, storage) == 0
 
 
+def test_a_file_named_again_while_being_read_stays(tmp_path, storage):
+    """A part copied from an object that is deleted meanwhile keeps its bytes."""
+    row = put(storage, "k", b"hello")
+    segments = storage.segments(row.content, 0, row.size)
+    storage.files.pin([segments[0].blob])
+    Objects(storage).delete("bucket", ["k"])
+
+    with storage.change() as change:
+        change.add_segments(1, segments)
+    storage.files.unpin([segments[0].blob])
+
+    assert on_disk(tmp_path, storage) == 1
+    assert b"hello" == storage.files.read(storage.segments(1, 0, 5))
+
+
 def test_completing_moves_no_bytes(tmp_path, storage):
     """The object's files are the parts' files; parts not listed are removed."""
     multipart = Multipart(storage, Objects(storage))

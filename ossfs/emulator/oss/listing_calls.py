@@ -75,6 +75,8 @@ async def list_objects(service: Service, call: Call) -> Answer:
 async def list_objects_v2(service: Service, call: Call) -> Answer:
     """GET /?list-type=2."""
     service.buckets.get(call.bucket)
+    if call.query["list-type"] != "2":
+        raise invalid("list-type", call.query["list-type"])
     encode = encoder(call)
     token = call.query.get("continuation-token", "")
     start_after = call.query.get("start-after", "")

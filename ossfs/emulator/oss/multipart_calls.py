@@ -1,5 +1,6 @@
 """Requests about multipart uploads."""
 
+import base64
 import re
 
 from ossfs.emulator import listing, receiving
@@ -48,9 +49,13 @@ async def upload_part(service: Service, call: Call) -> Answer:
     async with receiving.received(service.storage.files, call.body, limit) as body:
         fields.check_sums(call, body)
         part = service.multipart.put_part(bucket, call.key, upload, number, body)
-    md5 = call.headers.get("Content-MD5")
-    headers = {"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": part.crc}
-    return Answer(headers={**headers, "Content-MD5": md5} if md5 else headers)
+    return Answer(
+        headers={
+            "ETag": f'"{part.etag}"',
+            "x-oss-hash-crc64ecma": part.crc,
+            "Content-MD5": base64.b64encode(body.md5).decode(),
+        }
+    )
 
 
 async def upload_part_copy(service: Service, call: Call) -> Answer:
