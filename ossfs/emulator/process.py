@@ -59,6 +59,7 @@ class EmulatorProcess:
         }
         self.key_id = next(iter(self.credentials))
         self.secret = self.credentials[self.key_id].secret
+        self.directory = Path(directory)
         self.host = host
         self.port = port
         self._arguments = [

@@ -131,6 +131,35 @@ def test_a_large_range_crosses_parts(wire):
     assert whole == wire("GET", "k").body
 
 
+def test_a_large_body_is_the_same_afterwards(wire):
+    """Many batches, hashed and written side by side, with and without a length."""
+    content = bytes(range(251)) * 20_000  # 5 MB
+    pieces = [content[n : n + 70_001] for n in range(0, len(content), 70_001)]
+
+    known, chunked = wire("PUT", "a", body=content), wire("PUT", "b", body=iter(pieces))
+
+    assert f'"{md5(content)}"' == known.headers["ETag"] == chunked.headers["ETag"]
+    assert str(crc64(content)) == known.headers["x-oss-hash-crc64ecma"]
+    assert content == wire("GET", "a").body == wire("GET", "b").body
+
+
+def test_a_reader_that_goes_away_leaves_no_file(server, wire):
+    """After a broken GET the deleted object's file is removed."""
+    before = set(server.directory.rglob("blobs/*/*"))
+    wire("PUT", "k", body=bytes(8 << 20))
+    (file,) = set(server.directory.rglob("blobs/*/*")) - before
+    with socket.create_connection((server.host, server.port)) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        head = "".join(f"{k}: {v}\r\n" for k, v in wire.signed("GET", "k").items())
+        raw.sendall(f"GET {wire.target('k')} HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode())
+        assert raw.recv(100).startswith(b"HTTP/1.1 200")
+        wire("DELETE", "k")
+        assert file.exists()
+
+    while file.exists():
+        server.stats()
+
+
 def test_an_empty_object_has_no_bytes(wire):
     """Zero bytes are an object; keep-alive goes on behind it."""
     assert 200 == wire("PUT", "empty", body=b"").status
