@@ -202,14 +202,13 @@ def show_interruption(server: Server, mounted: Mounted, work: Path, mount: Path,
     server.admin(
         "POST", "faults", {"action": "delay", "operation": "UploadPart", "seconds": PART_DELAY_S}
     )
-    before = server.parts_received()
     copying = subprocess.Popen(
         ["cp", work / "large", mount / "large"], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
     )
     with doing("cp of the file; waiting until about a third of it is uploaded"):
         wait_until(
             lambda: (
-                server.parts_received() - before >= total * KILL_AT
+                server.parts_of(BUCKET, "large") >= total * KILL_AT
                 and mounted.pending().get("large", "draft") != "draft"
             ),
             "the upload to be under way",
@@ -217,7 +216,8 @@ def show_interruption(server: Server, mounted: Mounted, work: Path, mount: Path,
     mounted.kill()
     copying.wait()
     with doing("kill -9 of the mount process"):
-        there = _settled(server) - before
+        time.sleep(PART_DELAY_S * 2)  # requests that had reached the server come to their end
+        there = server.parts_of(BUCKET, "large")
     verify(
         that=0 < there < total and server.head(BUCKET, "large") is None,
         text=f"killed in the middle: {there} of {total} parts were there, and no object",
@@ -228,7 +228,7 @@ def show_interruption(server: Server, mounted: Mounted, work: Path, mount: Path,
     with doing("the upload goes on by itself"):
         wait_until(lambda: server.head(BUCKET, "large") is not None, "the object to be complete")
         wait_until(lambda: not mounted.pending(), "nothing to be pending")
-    sent = server.parts_received() - before - there
+    sent = server.parts_taken() - there
     verify(
         that=there + sent == total,
         text=f"{there} parts were already there, {sent} were sent, {total} in all: none twice",
@@ -242,12 +242,6 @@ def show_interruption(server: Server, mounted: Mounted, work: Path, mount: Path,
         same = filecmp.cmp(work / "large", mount / "large", shallow=False)
     verify(that=same, text="and so does every byte of the mounted file")
     verify(that=not server.pending_uploads(BUCKET), text="no unfinished upload is left behind")
-
-
-def _settled(server: Server) -> int:
-    """Return the parts received, once requests of the killed process have come to their end."""
-    time.sleep(PART_DELAY_S * 2)
-    return server.parts_received()
 
 
 def keep(server: Server, mount: Path, work: Path) -> None:

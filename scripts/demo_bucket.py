@@ -108,8 +108,17 @@ class Server:
         _, _, text = self.request("GET", f"/{bucket}/?uploads")
         return re.findall(r"<UploadId>([^<]+)</UploadId>", text)
 
-    def parts_received(self) -> int:
-        """Return how many parts the server has taken since it started."""
+    def parts_of(self, bucket: str, key: str) -> int:
+        """Return how many parts (of up to 1000) the server holds of the upload of an object."""
+        _, _, text = self.request("GET", f"/{bucket}/?uploads")
+        if f"<Key>{key}</Key>" not in text:
+            return 0
+        upload = re.findall(r"<UploadId>([^<]+)</UploadId>", text)[0]
+        _, _, text = self.request("GET", f"/{bucket}/{key}?uploadId={upload}")
+        return text.count("<PartNumber>")
+
+    def parts_taken(self) -> int:
+        """Return how many UploadPart requests succeeded since the server was started."""
         counters = self.admin("GET", "stats")["operations"].get("UploadPart")
         return counters["requests"] - sum(counters["errors"].values()) if counters else 0
 
