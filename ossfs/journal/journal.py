@@ -199,10 +199,13 @@ class Journal:
                 (staging, FileState.DRAFT.value, file),
             )
 
-    def rename_file(self, file: FileId, key: str) -> None:
-        """Record a new name of a file; an upload for the old one can't be used any more."""
+    def rename_file(self, file: FileId, key: str, *, base: Version | None = None) -> None:
+        """Record a new name of a file, and of the version it is based on, if it has one."""
         with self._transaction(lasting=True) as db:
-            db.execute("UPDATE files SET key = ? WHERE id = ?", (key, file))
+            db.execute(
+                "UPDATE files SET key = ?, base_key = ?, base_etag = ?, base_size = ? WHERE id = ?",
+                (key, *version_columns(base), file),
+            )
 
     def failed(self, file: FileId, error: str) -> None:
         """Record why the last attempt failed; empty when there is nothing to say any more."""

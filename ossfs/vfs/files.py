@@ -162,7 +162,7 @@ class Files:
                 self.tree.inodes.of(pending.key),
                 pending,
                 attributes,
-                has_object=pending.base is not None,
+                has_object=True,  # perhaps: its request may have been the last before the crash
             )
             self.tree.nodes.add(node)
             self.scheduler.later(node)
@@ -190,7 +190,9 @@ class Files:
         with node.pending.lock:
             if size == 0:
                 node.pending.replace()
-            elif size != node.pending.size:
+            elif size == node.pending.size:
+                return
+            else:
                 node.pending.truncate(size)
             self._content_changed_locked(node)
 
@@ -238,6 +240,9 @@ class Files:
             self.tree.nodes.remove(node)
             self.tree.gone(node.key)
             raise
+        except (OssfsError, OSError):
+            node.has_object = True  # perhaps: the request may have been carried out
+            raise
         if is_done:
             self._published(node)
         self._retire(node)
@@ -249,10 +254,10 @@ class Files:
             node.checked = self._clock.monotonic()
         if base is None or not node.is_linked:
             return
-        self._reader.forget(node.key)
-        self.tree.unhide(node.key)
+        self._reader.forget(base.key)
+        self.tree.unhide(base.key)
         known = Known(base.etag, base.size, None, headers, self._clock.monotonic())
-        self.tree.published(node.key, known)
+        self.tree.published(base.key, known)
 
     def opened(self, found: Found, *, fresh: bool = False) -> FileNode:
         """Return the node of a file, as `node` does, and count a handle of it."""

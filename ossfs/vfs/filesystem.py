@@ -42,7 +42,6 @@ class Handle:
     """An open file. `lock` guards the reader."""
 
     node: FileNode
-    is_readable: bool
     is_writable: bool
     is_appending: bool
     lock: threading.Lock
@@ -136,7 +135,6 @@ class FileSystem:
         access = flags & os.O_ACCMODE
         handle = Handle(
             node,
-            is_readable=access != os.O_WRONLY,
             is_writable=access != os.O_RDONLY,
             is_appending=bool(flags & os.O_APPEND),
             lock=threading.Lock(),

@@ -159,8 +159,9 @@ class Names:
             self._store.delete(new.key)
             self._tree.directories.forget(goal)
         for node in self._tree.nodes.below(old.key):
-            if not node.has_object:
-                self._rename_node(node, moved(node.key, old.key, goal))
+            key = moved(node.key, old.key, goal)
+            if not node.has_object and node.pending.rename(key):
+                self._tree.nodes.rename(node, key)
         self._move_prefix(old.key, goal)
 
     def _move_prefix(self, source: str, goal: str) -> None:
@@ -182,9 +183,10 @@ class Names:
         except NoSuchKey:
             info = None
         with node.pending.lock:
+            node.pending.key = key
             if info is not None and base is not None:
                 node.pending.base = Version(key, info.etag, base.size)
-        self._rename_node(node, key)
+        self._tree.nodes.rename(node, key)
 
     def _rename_file(self, old: Found, new: Found | None, target: str) -> None:
         if new is not None and new.entry.is_directory:
@@ -197,12 +199,12 @@ class Names:
             displaced = None if new is None else new.node
             if displaced is not None:
                 self._files.displace(displaced)
-            if node.has_object:
-                self._move_object(node, key)
-            else:
+            if not node.has_object and node.pending.rename(key):
                 node.has_object = new is not None
-                self._rename_node(node, key)
+                self._tree.nodes.rename(node, key)
                 self._tree.gone(old.key)
+            else:
+                self._move_object(node, key)
             self._tree.inodes.renamed(old.key, key)
             node.ino = self._tree.inodes.of(key)
 
@@ -222,10 +224,6 @@ class Names:
             version.etag, version.size, None, node.pending.headers, self._clock.monotonic()
         )
         self._tree.published(key, known)
-
-    def _rename_node(self, node: FileNode, key: str) -> None:
-        node.pending.rename(key)
-        self._tree.nodes.rename(node, key)
 
     # Recovery
 

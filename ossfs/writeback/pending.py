@@ -279,21 +279,31 @@ class PendingFile:
     def moved(self, key: str, version: Version, headers: Headers | None) -> None:
         """Take note that the object, with these headers, is `version` under `key` now."""
         with self.lock:
-            self._forget_locked()
             self.key, self.base = key, version
+            if self.has_new_content and self.file_id is not None:
+                self._journal.rename_file(self.file_id, key, base=version)
+                return
+            self._forget_locked()
             if headers is None or headers is self.headers:
                 self.committed = self.generation
             else:  # attributes changed meanwhile
                 self._record_headers_locked()
 
-    def rename(self, key: str) -> None:
-        """Give the file a new name, for good: waits for a running commit."""
+    def rename(self, key: str) -> bool:
+        """
+        Give a file that has no version in the bucket yet a new name; waits for a commit.
+
+        False: there is one (by now), under the old name; nothing has changed.
+        """
         with self.lock:
             while self.is_committing:
                 self.lock.wait()
+            if self.base is not None:
+                return False
             if self.file_id is not None:
                 self._journal.rename_file(self.file_id, key)
             self.key = key
+            return True
 
     def discard(self) -> UploadRecord | None:
         """
