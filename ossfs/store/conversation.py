@@ -30,7 +30,7 @@ from ossfs.store.answers import crc_of, error_of, http_time_ns
 from ossfs.store.api import Body, CutShort, ObjectInfo
 from ossfs.store.credentials import CredentialsProvider
 from ossfs.store.dialects.base import Call, Dialect, encoded_path, encoded_query
-from ossfs.store.transport import PIECE, Request, Response, Transport
+from ossfs.store.transport import RECEIVED_AT_ONCE, Request, Response, Transport
 
 SUCCESS = frozenset({200, 201, 204, 206})
 """Not 203: OSS stored the object, but its callback failed."""
@@ -137,7 +137,7 @@ class Conversation:
         at = crc = 0
         try:
             while at < size:
-                count = response.read_into(view[at : at + PIECE])
+                count = response.read_into(view[at : at + RECEIVED_AT_ONCE])
                 if not count:
                     raise ShortBody(
                         f"the body ended after {at} of {size} bytes"

@@ -25,7 +25,7 @@ from typing import NamedTuple, Protocol
 from requests import PreparedRequest, utils
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse, Retry, Timeout
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import (
     EmptyPoolError,
@@ -40,8 +40,10 @@ from ossfs.errors import TimedOut, Transient, Unreachable
 from ossfs.store.addressing import Origin, is_loopback
 from ossfs.store.api import Body
 
-PIECE = 1 << 20
-"""Bytes of a body read and sent at once: few calls, and they stay in the processor's cache."""
+SENT_AT_ONCE = 256 << 10
+"""Bytes of a body that are read, counted and sent together: what stays in a core's cache."""
+RECEIVED_AT_ONCE = 1 << 20
+"""Bytes of an answer that are received and counted together."""
 
 _log = logging.getLogger(__name__)
 
@@ -146,20 +148,23 @@ class HttpTransport:
         Unreachable, TimedOut; and whatever the body raises when it cannot be read.
         """
         route = self._routes.get(request.origin) or self._route_to(request.origin)
-        try:
-            return self._send_once(route, request)
-        except Unreachable as error:
-            if not (request.is_repeatable and _found_it_closed(error)):
-                raise
-            _log.debug("%s had closed the connection, opening another", request.origin)
-            return self._send_once(route, request)
+        while True:
+            _thread.has_connected = False
+            try:
+                return self._send_once(route, request)
+            except Unreachable as error:
+                # A server may close an idle connection just when we take it: nobody's fault,
+                # and each round uses one such connection up.
+                if _thread.has_connected or not (request.is_repeatable and _broke(error)):
+                    raise
+                _log.debug("%s had closed a connection, taking another", request.origin)
 
     def _send_once(self, route: "_Route", request: Request) -> "HttpResponse":
         outgoing = None if request.body is None else _Outgoing(request.body)
         try:
             raw = route.pool.urlopen(
                 request.method,
-                route.prefix + request.target,
+                route.url_of(request.target),
                 outgoing if outgoing and outgoing.size else None,  # type: ignore[arg-type]  # views are sent as they are
                 request.headers,
                 _NO_RETRIES,
@@ -196,6 +201,7 @@ class HttpTransport:
         )
         assert isinstance(pool, HTTPConnectionPool)  # noqa: S101  # typed wider than it is
         self._adapter.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # so in requests
+        pool.ConnectionCls = _TlsConnection if origin.scheme == "https" else _Connection
         forwarded = pool.proxy is not None and origin.scheme == "http"
         return _Route(pool, url if forwarded else "")
 
@@ -253,6 +259,40 @@ class _Route(NamedTuple):
     pool: HTTPConnectionPool
     prefix: str
 
+    def url_of(self, target: str) -> str:
+        """Return what is sent; urllib3 removes dots from whole URLs, unless they are encoded."""
+        if not self.prefix:
+            return target
+        path, mark, query = target.partition("?")
+        dots = {".": "%2E", "..": "%2E%2E"}
+        path = "/".join(dots.get(segment, segment) for segment in path.split("/"))
+        return f"{self.prefix}{path}{mark}{query}"
+
+
+class _Thread(threading.local):
+    """Whether this thread's request had to connect; urllib3 does not tell."""
+
+    has_connected = False
+
+
+_thread = _Thread()
+
+
+class _Connection(HTTPConnection):
+    """A connection that tells when it is new."""
+
+    def connect(self) -> None:
+        super().connect()
+        _thread.has_connected = True
+
+
+class _TlsConnection(HTTPSConnection):
+    """The same with TLS."""
+
+    def connect(self) -> None:
+        super().connect()
+        _thread.has_connected = True
+
 
 class _Adapter(HTTPAdapter):
     """An adapter whose connections send bodies in large blocks and notice dead peers."""
@@ -264,7 +304,7 @@ class _Adapter(HTTPAdapter):
             connections,
             maxsize,
             block,
-            blocksize=PIECE,
+            blocksize=SENT_AT_ONCE,
             socket_options=[
                 *HTTPConnection.default_socket_options,  # TCP_NODELAY
                 (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -286,8 +326,8 @@ class _Outgoing:
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
         self.crc = 0
-        for offset in range(0, self.size, PIECE):
-            piece = self._read(offset, min(PIECE, self.size - offset))
+        for offset in range(0, self.size, SENT_AT_ONCE):
+            piece = self._read(offset, min(SENT_AT_ONCE, self.size - offset))
             self.crc = crc64(piece, self.crc)
             yield piece
 
@@ -317,8 +357,8 @@ def _mapped(error: Exception, what: str) -> Transient:
     return Unreachable(f"{what}: {error}")
 
 
-def _found_it_closed(error: Unreachable) -> bool:
-    """Say whether the connection broke before anything of an answer was there."""
+def _broke(error: Unreachable) -> bool:
+    """Say whether the connection broke, rather than was not there or answered nonsense."""
     cause = error.__cause__
     return isinstance(cause, ProtocolError) and any(
         isinstance(arg, ConnectionResetError | BrokenPipeError) for arg in cause.args
