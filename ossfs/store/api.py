@@ -15,7 +15,7 @@ numbers.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -108,6 +108,12 @@ class FileBody:
         if len(data) != length:
             raise OSError(f"file ends inside {self.extent}")
         return data
+
+
+def pieces_of(body: Body, size: int = 1 << 20) -> Iterator[bytes | memoryview]:
+    """Yield the bytes of `body` in order, in pieces of at most `size`."""
+    for offset in range(0, body.size, size):
+        yield body.read_at(offset, min(size, body.size - offset))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ from ossfs.store.api import (
     PartsPage,
     Stored,
     UploadsPage,
+    pieces_of,
 )
 from ossfs.store.checks import Where, check_headers, check_key, check_part_number, require
 from ossfs.store.conversation import Conversation
@@ -258,17 +259,13 @@ class Bucket:
         return self._delete_batch(batch) if batch else ()
 
     def _delete_batch(self, keys: Sequence[str]) -> Sequence[DeleteFailure]:
-        body = self._codec.delete(keys)
-        digest = hashlib.md5(body, usedforsecurity=False).digest()
+        body = BytesBody(self._codec.delete(keys))
         call = self._talk.call(
             "delete_many",
             "POST",
             query={"delete": "", "encoding-type": "url"},
-            headers={
-                "content-md5": base64.b64encode(digest).decode(),
-                "content-type": "application/xml",
-            },
-            body=BytesBody(body),
+            headers={"content-md5": _md5(body), "content-type": "application/xml"},
+            body=body,
         )
         return self._talk.parsed(call, lambda answer: self._codec.deleted(keys, answer))
 
@@ -325,7 +322,8 @@ class Bucket:
         """
         check_key(key, self._limits)
         listed = list(parts)
-        sent = {**self._of_complete, "content-type": "application/xml"}
+        xml = BytesBody(self._codec.complete(listed))
+        sent = {**self._of_complete, "content-type": "application/xml", "content-md5": _md5(xml)}
         if forbid_overwrite:
             sent |= self._forbidding(key)
         call = self._talk.call(
@@ -334,7 +332,7 @@ class Bucket:
             key,
             query={"uploadId": upload_id},
             headers=sent,
-            body=BytesBody(self._codec.complete(listed)),
+            body=xml,
         )
         response, body = self._talk.whole(call)
         etag = self._etag_in(call, response, body)
@@ -400,14 +398,11 @@ class Bucket:
     def append(self, key: str, position: int, body: Body, headers: Headers) -> Appended:
         """Append to an appendable object; see `ObjectStore.append`."""
         require(self._capabilities.append, "append", key)
-        call = self._talk.call(
-            "append",
-            "POST",
-            key,
-            query={"append": "", "position": str(position)},
-            headers=self._new(key, headers),
-            body=body,
-        )
+        sent = self._new(key, headers)
+        if position:  # the answer's CRC is the whole object's, and we know only our part
+            sent["content-md5"] = _md5(body)
+        query = {"append": "", "position": str(position)}
+        call = self._talk.call("append", "POST", key, query=query, headers=sent, body=body)
         response, _ = self._talk.whole(call)
         at = response.headers.get(f"{self._prefix}next-append-position", "")
         end = self._talk.understood(call, lambda _: int(at), b"")
@@ -472,3 +467,11 @@ class Bucket:
         if error is not None:
             raise error
         return self._talk.understood(call, self._codec.etag, body) or etag_of(response.headers)
+
+
+def _md5(body: Body) -> str:
+    """Return the Content-MD5 by which the server refuses a body that was bent on its way."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for piece in pieces_of(body):
+        digest.update(piece)
+    return base64.b64encode(digest.digest()).decode()

@@ -11,10 +11,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ossfs.errors import InvalidRequest
-from ossfs.store.api import Body, Headers, Limits, ObjectInfo, Part
+from ossfs.store.api import Body, Headers, Limits, ObjectInfo, Part, pieces_of
 from ossfs.store.checks import Where
-
-PIECE = 1 << 20
 
 
 class Object(NamedTuple):
@@ -62,10 +60,7 @@ def chosen(
 
 def read(body: Body) -> bytes:
     """Return all bytes of `body`, read in pieces as a connection would."""
-    return b"".join(
-        body.read_at(offset, min(PIECE, body.size - offset))
-        for offset in range(0, body.size, PIECE)
-    )
+    return b"".join(pieces_of(body))
 
 
 def md5(data: bytes) -> str:

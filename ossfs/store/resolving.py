@@ -13,9 +13,7 @@ from functools import reduce
 
 from ossfs.crc64 import combine, crc64
 from ossfs.errors import NoSuchUpload
-from ossfs.store.api import Appended, Body, Fetched, Headers, ObjectInfo, Part, Stored
-
-PIECE = 1 << 20
+from ossfs.store.api import Appended, Body, Fetched, Headers, ObjectInfo, Part, Stored, pieces_of
 
 
 class CompletionUnknown(NoSuchUpload):
@@ -42,10 +40,7 @@ def completion_unknown(error: NoSuchUpload) -> CompletionUnknown:
 
 def crc_of_body(body: Body) -> int:
     """Return the CRC-64 of all bytes of a body."""
-    crc = 0
-    for offset in range(0, body.size, PIECE):
-        crc = crc64(body.read_at(offset, min(PIECE, body.size - offset)), crc)
-    return crc
+    return reduce(lambda crc, piece: crc64(piece, crc), pieces_of(body), 0)
 
 
 def crc_of_parts(parts: Sequence[Part]) -> int | None:

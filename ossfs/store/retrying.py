@@ -173,7 +173,7 @@ class Retrying:
         final: tuple[type[Transient], ...] = (),
     ) -> T:
         """
-        Do `attempt` until it succeeds, the deadline has passed, or the error is `final`.
+        Do `attempt` until it succeeds, the deadline has passed, or we find a `final` error.
 
         When an attempt after an uncertain one is refused, `settle` may know that this is
         because of the earlier one: what it returns is the result, None means it is not.
@@ -183,7 +183,7 @@ class Retrying:
             try:
                 return attempt()
             except Transient as error:
-                if isinstance(error, final):
+                if isinstance(error, final) and not error.status:  # with one, it was refused
                     raise
                 attempts.failed(error)
             except StoreError as error:
