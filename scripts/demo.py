@@ -24,13 +24,14 @@ from demo_bucket import Server
 from rich.console import Console
 from rich.markup import escape
 
-from ossfs.config.kinds import parse_size
+from ossfs.config.kinds import parse_size, show_size
 from ossfs.crc64 import crc64
 
 BUCKET = "demo-bucket"
 PART = 8 << 20  # the mount's default
 PART_DELAY_S = 0.4  # with 8 parts at a time: about 160 MB/s, slow enough to be interrupted
 KILL_AT = 0.35  # of the parts
+SMALLEST = 100 << 20  # more parts than are sent at a time
 PATIENCE_S = 120.0
 LINES, COLUMNS = 10, 300
 
@@ -205,14 +206,16 @@ def show_interruption(server: Server, mounted: Mounted, work: Path, mount: Path,
     copying = subprocess.Popen(
         ["cp", work / "large", mount / "large"], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
     )
+
+    def is_under_way() -> bool:
+        if server.head(BUCKET, "large") is not None:
+            raise NotTrue("the upload was over before it could be interrupted; try a larger --size")
+        enough = server.parts_of(BUCKET, "large") >= total * KILL_AT
+        # A draft was not closed yet: nobody has promised that it will be uploaded.
+        return enough and mounted.pending().get("large", "draft") != "draft"
+
     with doing("cp of the file; waiting until about a third of it is uploaded"):
-        wait_until(
-            lambda: (
-                server.parts_of(BUCKET, "large") >= total * KILL_AT
-                and mounted.pending().get("large", "draft") != "draft"
-            ),
-            "the upload to be under way",
-        )
+        wait_until(is_under_way, "the upload to be under way")
     mounted.kill()
     copying.wait()
     with doing("kill -9 of the mount process"):
@@ -274,6 +277,8 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the mount up")
     parser.add_argument("--size", type=parse_size, default="400M", help="of the large file")
     given = parser.parse_args()
+    if given.size < SMALLEST:
+        parser.error(f"--size: at least {show_size(SMALLEST)}, so that there is time to interrupt")
     work, mount = given.work, given.work / "mnt"
     start = time.monotonic()
     try:
