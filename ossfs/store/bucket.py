@@ -398,9 +398,8 @@ class Bucket:
     def append(self, key: str, position: int, body: Body, headers: Headers) -> Appended:
         """Append to an appendable object; see `ObjectStore.append`."""
         require(self._capabilities.append, "append", key)
-        sent = self._new(key, headers)
-        if position:  # the answer's CRC is the whole object's, and we know only our part
-            sent["content-md5"] = _md5(body)
+        # The answer's CRC is the whole object's, and tells too late: what was appended stays.
+        sent = self._new(key, headers) | {"content-md5": _md5(body)}
         query = {"append": "", "position": str(position)}
         call = self._talk.call("append", "POST", key, query=query, headers=sent, body=body)
         response, _ = self._talk.whole(call)
