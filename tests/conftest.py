@@ -5,23 +5,33 @@ Held to, without asking: a log record of WARNING or above that the test did not 
 fails it (`expect_log`), and threads, file descriptors and FUSE mounts are back to where
 they were.
 
-To use: `state_home`, `emulator`, `bucket_name`, `cloud_environment`.
+To use: `state_home`, `emulator`, `bucket_name`, `cloud_environment`, `seen` (the bucket, by
+requests signed by hand), `mounting` (mounts a bucket as a user does).
 """
 
 import base64
+import contextlib
 import ctypes
 import email.utils
 import gc
-import hashlib
 import hmac
 import http.client
 import itertools
+import json
 import logging
 import os
 import re
+import select
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -153,18 +163,67 @@ def bucket_name(emulator):
 
 def make_bucket(emulator, name):
     """Create a bucket with a request signed by hand (V1), without any client of ours."""
-    date = email.utils.formatdate(usegmt=True)
-    to_sign = f"PUT\n\n\n{date}\n/{name}/"
-    mac = hmac.new(emulator.secret.encode(), to_sign.encode(), hashlib.sha1).digest()
-    signature = f"OSS {emulator.key_id}:{base64.b64encode(mac).decode()}"
-    connection = http.client.HTTPConnection(emulator.host, emulator.port, timeout=30)
-    try:
-        connection.request("PUT", f"/{name}/", headers={"Date": date, "Authorization": signature})
-        answer = connection.getresponse()
-        assert 200 == answer.status, answer.read()
-        answer.read()
-    finally:
-        connection.close()
+    ServerView(emulator, name).request("PUT")
+
+
+class ServerView:
+    """What a bucket holds, asked with requests signed by hand: no client of ours is between."""
+
+    def __init__(self, server, bucket):
+        self._server = server
+        self._bucket = bucket
+
+    def request(self, method, key="", query="", headers=None, body=None):
+        """Send one request; return (headers, body). AssertionError unless it is answered 2xx."""
+        date = email.utils.formatdate(usegmt=True)
+        own = {"Date": date, "Content-Type": "", **(headers or {})}
+        lines = [method, "", own["Content-Type"], date]
+        lines += sorted(f"{n.lower()}:{v}" for n, v in own.items() if n.lower().startswith("x-oss"))
+        subresource = f"?{query}" if query in {"uploads", "delete"} else ""
+        to_sign = "\n".join([*lines, f"/{self._bucket}/{key}{subresource}"])
+        mac = hmac.digest(self._server.secret.encode(), to_sign.encode(), "sha1")
+        own["Authorization"] = f"OSS {self._server.key_id}:{base64.b64encode(mac).decode()}"
+        target = f"/{self._bucket}/{quote(key, safe='')}" + (f"?{query}" if query else "")
+        connection = http.client.HTTPConnection(self._server.host, self._server.port, timeout=60)
+        try:
+            connection.request(method, target, body, own)
+            answer = connection.getresponse()
+            content = answer.read()
+            assert answer.status // 100 == 2, (method, target, answer.status, content)
+            return answer.headers, content
+        finally:
+            connection.close()
+
+    def put(self, key, content, **metadata):
+        """Store an object as another client would."""
+        headers = {f"x-oss-meta-{name}": value for name, value in metadata.items()}
+        self.request("PUT", key, headers=headers, body=content)
+
+    def get(self, key):
+        """Return an object's bytes."""
+        return self.request("GET", key)[1]
+
+    def crc64(self, key):
+        """Return the CRC-64 the server has for an object."""
+        return int(self.request("HEAD", key)[0]["x-oss-hash-crc64ecma"])
+
+    def size(self, key):
+        """Return an object's size in bytes."""
+        return int(self.request("HEAD", key)[0]["Content-Length"])
+
+    def delete(self, key):
+        """Delete an object as another client would."""
+        self.request("DELETE", key)
+
+    def keys(self):
+        """Return the keys of all objects (up to 1000)."""
+        tree = ET.fromstring(self.request("GET", query="max-keys=1000")[1])
+        return [one.findtext("Key") for one in tree.iter("Contents")]
+
+    def uploads(self):
+        """Return the keys of the multipart uploads that are neither completed nor aborted."""
+        tree = ET.fromstring(self.request("GET", query="uploads")[1])
+        return [one.findtext("Key") for one in tree.iter("Upload")]
 
 
 @pytest.fixture
@@ -182,3 +241,144 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("mounted"):
             item.add_marker(pytest.mark.skip(reason="/dev/fuse is missing"))
+
+
+@pytest.fixture
+def seen(emulator, bucket_name):
+    """Return the bucket as the server has it."""
+    return ServerView(emulator, bucket_name)
+
+
+def run_ossfs(*words, timeout=120, **environment):
+    """Run the command as a user does; return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", "ossfs", *(str(word) for word in words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+        env={**os.environ, **environment},
+    )
+
+
+class Mounting:
+    """One bucket at one mount point, mounted by the command, as often as the test likes."""
+
+    def __init__(self, server, bucket, folder):
+        self.server = server
+        self.bucket = bucket
+        self.path = folder / "mnt"
+        self.state = folder / "state"
+        self.path.mkdir()
+
+    def mount(self, *options):
+        """Mount it; AssertionError with what the command said."""
+        done = self.try_mount(*options)
+        assert 0 == done.returncode, done.stderr
+        return self
+
+    def try_mount(self, *options):
+        """Run `ossfs mount`; return the finished command."""
+        url = f"oss://{self.bucket}"
+        options = ("--endpoint", self.server.endpoint, "--state-dir", self.state, *options)
+        return run_ossfs("mount", url, self.path, *options)
+
+    @property
+    def pid(self):
+        """The process of the present or last mount."""
+        return json.loads((self.state / "mount.json").read_text())["pid"]
+
+    def kill(self):
+        """End the mount process as a crash would, and take the dead mount away."""
+        with contextlib.suppress(ProcessLookupError):
+            process = os.pidfd_open(self.pid)
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+                select.select([process], [], [], 30)
+            finally:
+                os.close(process)
+        self.detach()
+
+    def detach(self):
+        """Take the mount away, whoever uses it, if there is one."""
+        while ctypes.CDLL(None).umount2(os.fsencode(self.path), 2) == 0:  # MNT_DETACH
+            pass
+
+    def remount(self, *options):
+        """Kill the mount and mount the bucket again."""
+        self.kill()
+        return self.mount(*options)
+
+    def umount(self, *options):
+        """Run `ossfs umount`; return the finished command."""
+        return run_ossfs("umount", self.path, *options)
+
+    def uploads(self):
+        """Return what `ossfs uploads list --json` says of this state folder."""
+        found = json.loads(run_ossfs("uploads", "list", "--json").stdout)
+        (mine,) = (one for one in found if one["state_dir"] == str(self.state.resolve()))
+        return mine["uploads"]
+
+    def settled(self, timeout_s=60.0):
+        """Wait until nothing is on its way; AssertionError when it takes too long."""
+        wait_until(lambda: not self.uploads(), timeout_s, "uploads are left")
+
+    def journal(self, table="files"):
+        """Return the rows of a table of the journal, as dictionaries."""
+        database = sqlite3.connect(f"{(self.state / 'journal.db').as_uri()}?mode=ro", uri=True)
+        database.row_factory = sqlite3.Row
+        with contextlib.closing(database):
+            return [dict(row) for row in database.execute(f"SELECT * FROM {table}")]
+
+    def staged(self):
+        """Return the names of the staging files."""
+        return sorted(os.listdir(self.state / "staging"))  # noqa: PTH208  # names are enough
+
+    def log(self):
+        """Return what the mount process logged."""
+        return (self.state / "mount.log").read_text(errors="replace")
+
+    def is_clean(self):
+        """Say whether journal and staging folder are empty."""
+        tables = ("files", "uploads", "parts", "moves", "deletions")
+        return not self.staged() and not any(self.journal(table) for table in tables)
+
+
+def wait_until(is_so, timeout_s=30.0, message="it did not happen"):
+    """Poll until `is_so()`; AssertionError when it takes longer than `timeout_s`."""
+    give_up = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < give_up, message
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def mounting(tmp_path, emulator, bucket_name, state_home, cloud_environment, request):
+    """Make mounts: call it for a `Mounting` of the test's bucket (or another server's)."""
+    made = []
+
+    def make(server=emulator, bucket=bucket_name):
+        folder = tmp_path / f"mounting-{len(made)}"
+        folder.mkdir()
+        made.append(Mounting(server, bucket, folder))
+        return made[-1]
+
+    yield make
+    emulator.clear_faults()
+    for one in made:
+        if (one.state / "mount.json").exists():
+            one.kill()
+        one.detach()
+        shutil.rmtree(one.state, ignore_errors=True)
+
+
+@pytest.fixture
+def mounted(mounting):
+    """Mount the test's bucket."""
+    return mounting().mount()
+
+
+@pytest.fixture
+def poll():
+    """Return `wait_until`."""
+    return wait_until

@@ -118,10 +118,11 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")  # where a full disk shows
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite ends it itself after some errors
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     # Files
 
@@ -316,6 +317,11 @@ class Journal:
             cursor = db.execute("INSERT INTO deletions (key, etag) VALUES (?, ?)", (key, etag))
         assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
         return IntentId(cursor.lastrowid)
+
+    def cancel_deletions(self, key: str) -> None:
+        """Record that another object is about to have the name: it is not to be deleted."""
+        with self._transaction(lasting=True) as db:
+            db.execute("DELETE FROM deletions WHERE key = ?", (key,))
 
     def end_deletion(self, deletion: IntentId) -> None:
         """Record that the object is deleted, or that a new one has taken its name."""

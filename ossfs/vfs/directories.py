@@ -136,6 +136,13 @@ class Directories:
         """Take note that the entry is gone."""
         self._change(directory, name, None)
 
+    def doubt(self, directory: str, name: str) -> None:
+        """Take note that what is known of the entry is wrong: ask the bucket again."""
+        with self._lock:
+            state = self._state_locked(directory)
+            state.entries = None
+            state.single.pop(name, None)
+
     def made(self, directory: str) -> None:
         """Take note of a directory that we made: it has a marker and is empty."""
         with self._lock:

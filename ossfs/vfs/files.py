@@ -21,12 +21,13 @@ from ossfs.errors import EditConflict, NoSuchKey, OssfsError, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import Version
 from ossfs.store.api import ObjectStore
+from ossfs.vfs.directories import Entry
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.posix import Attributes, read_attributes
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Tree
 from ossfs.writeback.commit import Committer
-from ossfs.writeback.pending import PendingFile
+from ossfs.writeback.pending import PendingFile, UploadStatus
 from ossfs.writeback.scheduler import Scheduler
 from ossfs.writeback.staging import StagingArea
 
@@ -59,6 +60,8 @@ class Files:
         self._area = area
         self._clock = clock
         self._waits_for_bucket = waits_for_bucket
+        self.kept: list[UploadStatus] = []
+        """Edits of this mount that found no place in the bucket; they stay on the local disk."""
         self.scheduler: Scheduler[FileNode] = Scheduler(commit=self._commit, clock=clock)
 
     # Nodes
@@ -234,11 +237,12 @@ class Files:
             raise
 
     def _commit(self, node: FileNode) -> None:
+        if node.is_linked:
+            self.claim(node.key)
         try:
             is_done = self.committer.commit(node.pending)
         except EditConflict:
-            self.tree.nodes.remove(node)
-            self.tree.gone(node.key)
+            self._conflicted(node)
             raise
         except (OssfsError, OSError):
             node.has_object = True  # perhaps: the request may have been carried out
@@ -246,6 +250,19 @@ class Files:
         if is_done:
             self._published(node)
         self._retire(node)
+
+    def _conflicted(self, node: FileNode) -> None:
+        """Let the path show theirs, and the saved edit be seen where it is."""
+        self.tree.nodes.remove(node)
+        self.tree.doubt(node.key)
+        pending = node.pending
+        with pending.lock:
+            copy, headers = pending.base, pending.headers
+        if pending.is_abandoned:
+            self.kept.append(replace(pending.status(), state="conflict"))
+        elif copy is not None and copy.key != node.key:
+            known = Known(copy.etag, copy.size, None, headers, self._clock.monotonic())
+            self.tree.published(copy.key, known)
 
     def _published(self, node: FileNode) -> None:
         with node.pending.lock:
@@ -255,7 +272,6 @@ class Files:
         if base is None or not node.is_linked:
             return
         self._reader.forget(base.key)
-        self.tree.unhide(base.key)
         known = Known(base.etag, base.size, None, headers, self._clock.monotonic())
         self.tree.published(base.key, known)
 
@@ -316,6 +332,16 @@ class Files:
         """
         self._unlink(node)
 
+    def claim(self, key: str) -> None:
+        """
+        Give a name to another object: the one that was unlinked there while open loses it.
+
+        Its deletion at the last close is called off before the new object is there, because
+        that one may have the same etag.
+        """
+        if self.tree.is_hidden_key(key):
+            self._journal.cancel_deletions(key)
+
     def displace(self, node: FileNode) -> None:
         """Let a file lose its name to another one that is renamed to it."""
         self.tree.nodes.remove(node)
@@ -360,8 +386,11 @@ class Files:
             return
         if self.tree.nodes.get(base.key) is not None:
             return  # a new file has taken the name; if it never comes, the next mount deletes
+        hidden = Entry(is_directory=False, etag=base.etag)
         try:
-            if self._store.head(base.key).etag == base.etag:
+            # Not hidden any more: the object of that name is another one, whatever its etag.
+            is_there = self.tree.is_hidden(base.key, hidden)
+            if is_there and self._store.head(base.key).etag == base.etag:
                 self._store.delete(base.key)
         except NoSuchKey:
             pass  # somebody else deleted it
@@ -369,4 +398,5 @@ class Files:
             log.warning("%s is deleted at the next mount, not now: %s", base.key, error)
             return
         self._journal.end_deletion(deletion)
-        self.tree.unhide(base.key)
+        if is_there:
+            self.tree.unhide(base.key)

@@ -336,7 +336,7 @@ class FileSystem:
     def status(self) -> list[UploadStatus]:
         """Describe what is not in the bucket yet, and what is kept for the user."""
         dirty = [node.pending for node in self._tree.nodes if node.pending.is_dirty]
-        return [pending.status() for pending in dirty] + self._kept()
+        return [pending.status() for pending in dirty] + self._files.kept + self._kept()
 
     def drain(self, deadline_s: float | None) -> bool:
         """Bring everything that nobody has open into the bucket; False: something is left."""

@@ -8,6 +8,7 @@ with its last file gets a marker, as POSIX directories stay.
 Threads: every method from any thread; the kernel serialises changes in one directory.
 """
 
+import contextlib
 import errno
 import logging
 import os
@@ -72,6 +73,7 @@ class Names:
         """Make a symlink, fifo or empty file: an object whose mode says what it is."""
         self._refuse_existing(path)
         key = self._tree.keys.key(path)
+        self._files.claim(key)
         headers = attributes.headers()
         stored = self._store.put(key, BytesBody(content), headers)
         known = Known(stored.etag, len(content), None, headers, self._clock.monotonic())
@@ -155,9 +157,13 @@ class Names:
         for node in self._tree.nodes.below(old.key):
             if node.is_linked and node.has_object:
                 self._files.commit(node)
+        # Nobody can see these, and a move would bring them back under their new names.
+        leftovers = sorted(self._tree.hidden_below(old.key))
         if new is not None:
-            self._store.delete(new.key)
+            leftovers += [*sorted(self._tree.hidden_below(new.key)), new.key]
             self._tree.directories.forget(goal)
+        if leftovers:
+            delete_all(self._store, leftovers)
         for node in self._tree.nodes.below(old.key):
             key = moved(node.key, old.key, goal)
             if not node.has_object and node.pending.rename(key):
@@ -165,9 +171,13 @@ class Names:
         self._move_prefix(old.key, goal)
 
     def _move_prefix(self, source: str, goal: str) -> None:
-        self._mover.move_prefix(source, goal)
-        for node in self._tree.nodes.below(source):
-            self._follow(node, moved(node.key, source, goal))
+        nodes = self._tree.nodes.below(source)
+        with contextlib.ExitStack() as stack:
+            for node in nodes:  # no commit may put a new version where it would be deleted
+                stack.enter_context(node.pending.moving())
+            self._mover.move_prefix(source, goal)
+            for node in nodes:
+                self._follow(node, moved(node.key, source, goal))
         for directory in (source, goal):
             self._tree.directories.forget(directory)
         self._tree.directories.remove(*split(source))
@@ -182,10 +192,10 @@ class Names:
             info = self._store.head(key)
         except NoSuchKey:
             info = None
-        with node.pending.lock:
-            node.pending.key = key
-            if info is not None and base is not None:
-                node.pending.base = Version(key, info.etag, base.size)
+        version = base
+        if info is not None and base is not None:
+            version = Version(key, info.etag, base.size)
+        node.pending.followed(key, version)
         self._tree.nodes.rename(node, key)
 
     def _rename_file(self, old: Found, new: Found | None, target: str) -> None:
@@ -212,13 +222,13 @@ class Names:
         if node.pending.has_new_content:
             self._files.commit(node)
         source = node.key
+        self._files.claim(key)
         with node.pending.moving() as headers:
             base = node.pending.base
             assert base is not None  # noqa: S101 - a clean file has an object
             version = self._mover.move_object(base, key, headers=headers)
             node.pending.moved(key, version, headers)
         self._tree.gone(source)
-        self._tree.unhide(key)
         self._tree.nodes.rename(node, key)
         known = Known(
             version.etag, version.size, None, node.pending.headers, self._clock.monotonic()

@@ -223,6 +223,7 @@ class Tree:
 
     def published(self, key: str, known: Known) -> None:
         """Take note of a version that we made."""
+        self.unhide(key)
         self.objects.put(key, known)
         if not key.endswith("/"):
             self.directories.put(
@@ -240,6 +241,11 @@ class Tree:
         self.objects.drop(key)
         self.directories.remove(*split(key))
 
+    def doubt(self, key: str) -> None:
+        """Take note that somebody else changed or deleted a file: ask the bucket again."""
+        self.objects.drop(key)
+        self.directories.doubt(*split(key))
+
     # Names that are gone although their objects are there
 
     def hide(self, key: str, etag: str) -> None:
@@ -256,6 +262,11 @@ class Tree:
         """Say whether an entry shows an object whose name was unlinked."""
         with self._lock:
             return not entry.is_directory and self._hidden.get(key) == entry.etag
+
+    def is_hidden_key(self, key: str) -> bool:
+        """Say whether an object of this key was unlinked while open."""
+        with self._lock:
+            return key in self._hidden
 
     def hidden_below(self, prefix: str) -> set[str]:
         """Return the hidden keys that begin with `prefix`."""

@@ -305,6 +305,13 @@ class PendingFile:
             self.key = key
             return True
 
+    def followed(self, key: str, version: Version | None) -> None:
+        """Take note that the object has moved with its directory; call it inside `moving`."""
+        with self.lock:
+            if self.file_id is not None:
+                self._journal.rename_file(self.file_id, key, base=version)
+            self.key, self.base = key, version
+
     def discard(self) -> UploadRecord | None:
         """
         Never commit again: the file was unlinked. Stops a running commit and waits for it.
