@@ -51,9 +51,8 @@ class StoreConfig:
     )
     addressing: str = option(
         "auto",
-        choice("auto", "virtual", "path", "cname"),
-        "Where the bucket's name goes: before the host name (`virtual`), into the path, or"
-        " nowhere, when the endpoint is a domain bound to the bucket (`cname`)."
+        choice("auto", "virtual", "path"),
+        "Where the bucket's name goes: before the host name (`virtual`) or into the path."
         " `auto`: into the path for IP addresses and localhost, else before the host name.",
     )
     credentials_file: Path | None = option(
@@ -76,12 +75,10 @@ class StoreConfig:
     deadline_s: float = option(
         300.0,
         DURATION,
-        "An operation that did not succeed within this time, retries included, fails.",
+        "A request that did not succeed within this time, however often it was tried again,"
+        " fails; reading an object at most a minute after the last byte that came.",
         minimum=1.0,
         maximum=86400.0,
-    )
-    retries: int = option(
-        10, INTEGER, "How often a request is tried again.", minimum=0, maximum=100
     )
 
 
@@ -155,7 +152,7 @@ class WritebackConfig:
         "Space that is left free on the disk of the state folder; a write that would touch it"
         " fails with ENOSPC.",
         minimum=0,
-        default_note="1G or 5 % of the disk, whichever is less",
+        default_note="`1G`",
     )
     durability: str = option(
         "close",
