@@ -117,6 +117,8 @@ class ExtentSet:
 
     def within(self, extent: Extent) -> Iterator[Extent]:
         """Yield the parts of the set inside `extent`, in order."""
+        if extent.start == extent.stop:
+            return
         index = bisect_right(self._stops, extent.start)
         while index < len(self._starts) and self._starts[index] < extent.stop:
             yield Extent(

@@ -83,6 +83,8 @@ def parse_endpoint(text: str, *, style: Style | None = None) -> Endpoint:
     InvalidOption when it cannot be an endpoint.
     """
     written = text.strip()
+    if not (written.isascii() and written.isprintable()):  # urlsplit would drop line breaks
+        raise InvalidOption(f"not an endpoint: {text!r}: write it in printable ASCII")
     try:
         parts = urlsplit(written if "://" in written else f"https://{written}")
         host, port = parts.hostname or "", parts.port

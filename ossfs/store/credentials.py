@@ -89,14 +89,15 @@ def from_file(path: Path, bucket: str) -> Credentials | None:
     for number, line in enumerate(_private_text(path).splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        named, _, pair = line.strip().rpartition(":")[0].rpartition(":")
-        secret = line.strip().rpartition(":")[2]
-        if not pair or not secret or ":" in named:
-            raise InvalidOption(f"{path}, line {number}: neither bucket:id:secret nor id:secret")
-        if named == bucket:
-            return Credentials(pair, secret)
-        if not named and default is None:
-            default = Credentials(pair, secret)
+        match line.strip().split(":"):
+            case [key_id, secret] if key_id and secret:
+                default = default or Credentials(key_id, secret)
+            case [named, key_id, secret] if named and key_id and secret:
+                if named == bucket:
+                    return Credentials(key_id, secret)
+            case _:
+                wanted = "neither bucket:id:secret nor id:secret"
+                raise InvalidOption(f"{path}, line {number}: {wanted}")
     return default
 
 

@@ -115,7 +115,10 @@ class Attempts:
         pause = self._pause(error)
         spent = self._clock.monotonic() - self._began
         what = f"op={self._operation} key={self._key!r} attempt={self._count}"
-        why = f"error={type(error).__name__} request_id={error.request_id or '-'}: {error}"
+        why = (
+            f"error={type(error).__name__} status={error.status} code={error.code or '-'}"
+            f" request_id={error.request_id or '-'} message={error.message!r}"
+        )
         if spent + pause >= self._deadline_s or self._mismatches >= self._options.most_mismatches:
             _log.warning("giving up %s spent_s=%.1f %s", what, spent, why)
             raise error
