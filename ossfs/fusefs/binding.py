@@ -22,6 +22,13 @@ get_context = fuse.fuse_get_context
 class Binding(fuse.FUSE):  # type: ignore[misc]  # fusepy has no types
     """Mounts in its constructor, which returns when the file system is unmounted."""
 
+    def open(self, path: bytes, fip: Any) -> int:
+        """Let the operations decide about the kernel's pages of the file."""
+        info = fip.contents
+        answer = self.operations("open", path.decode(self.encoding), info.flags)
+        info.fh, info.keep_cache = answer
+        return 0
+
     def read(self, _path: Any, buf: Any, size: int, offset: int, fip: Any) -> int:
         """Let the operations put their answer into the kernel's buffer."""
         answer = self.operations("read", None, size, offset, fip.contents.fh)

@@ -104,14 +104,17 @@ class Operations:
 
     # Files
 
-    def open(self, path: str, flags: int) -> int:
-        """Open a file."""
-        return self._fs.open(_path(path), flags)
+    def open(self, path: str, flags: int) -> tuple[int, bool]:
+        """Open a file; say, too, whether the kernel may keep the pages it has of it."""
+        fh = self._fs.open(_path(path), flags)
+        return fh, self._fs.keeps_pages(fh)
 
     def create(self, path: str, mode: int) -> int:
         """Make a file and open it for reading and writing, as libfuse's flags are lost here."""
         uid, gid, _ = get_context()
-        return self._fs.create(_path(path), mode, os.O_RDWR, uid=uid, gid=gid)
+        fh = self._fs.create(_path(path), mode, os.O_RDWR, uid=uid, gid=gid)
+        self._fs.keeps_pages(fh)  # the kernel drops what it has: from here on, it is right
+        return fh
 
     def read(self, path: None, size: int, offset: int, fh: int) -> bytes | memoryview:  # noqa: ARG002 - by handle
         """Read."""

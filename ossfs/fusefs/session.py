@@ -55,7 +55,6 @@ def run(
             subtype="ossfs",
             default_permissions=True,
             use_ino=True,
-            auto_cache=True,
             atomic_o_trunc=True,
             big_writes=True,
             max_read=MAX_REQUEST,

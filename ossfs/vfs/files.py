@@ -23,6 +23,7 @@ from ossfs.journal.records import Version
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.directories import Entry
 from ossfs.vfs.nodes import FileNode
+from ossfs.vfs.pages import KernelPages
 from ossfs.vfs.posix import Attributes, read_attributes
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Tree
@@ -62,6 +63,7 @@ class Files:
         self._waits_for_bucket = waits_for_bucket
         self.kept: list[UploadStatus] = []
         """Edits of this mount that found no place in the bucket; they stay on the local disk."""
+        self.pages = KernelPages()
         self.scheduler: Scheduler[FileNode] = Scheduler(commit=self._commit, clock=clock)
 
     # Nodes
@@ -82,6 +84,7 @@ class Files:
                 known = self.tree.look(found.key)
                 if self._is_current(node, known):
                     return node
+                node.is_superseded = True
                 self.tree.nodes.remove(node)
             else:
                 known = self.tree.known(found.key, found.entry, fresh=fresh)
@@ -319,6 +322,7 @@ class Files:
             if is_idle:
                 self.tree.nodes.remove(node)
         if is_idle:
+            self.pages.closed(node)
             node.pending.drop_local()
 
     # Unlinking

@@ -113,6 +113,10 @@ class FileSystem:
                 raise
         return fh
 
+    def keeps_pages(self, fh: Fh) -> bool:
+        """Say, once after each open, whether the pages the kernel has of the file are right."""
+        return self._files.pages.opened(self._handle(fh).node)
+
     def create(self, path: str, mode: int, flags: int, *, uid: int, gid: int) -> Fh:
         """Make a file and open it; it reaches the bucket when it is flushed or closed."""
         found = self._tree.find_or_none(path)
@@ -157,10 +161,13 @@ class FileSystem:
         """
         Return up to `length` bytes; fewer only at the end of the file.
 
-        PreconditionFailed (ESTALE): another client replaced the object meanwhile.
+        PreconditionFailed (ESTALE): another client replaced the object meanwhile. The same
+        errno once somebody has opened the new version: both share the kernel's pages.
         """
         handle = self._handle(fh)
         pending = handle.node.pending
+        if handle.node.is_superseded:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), handle.node.key)
         with pending.lock:
             extent = Extent(offset, offset + length).clip(Extent(0, pending.size))
             pieces = pending.read(extent)

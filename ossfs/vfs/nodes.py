@@ -38,6 +38,10 @@ class FileNode:
     """The journal's note that its object is to be deleted at the last close."""
     is_new: bool = False
     """Made by us, with nothing written yet: committed at release, not at flush."""
+    has_pages: bool = False
+    """What the kernel has cached of it are bytes of this node."""
+    is_superseded: bool = False
+    """Another version has its name and its pages in the kernel; no byte of it may get there."""
     checked: float = 0.0
     """When the bucket last said that this version is there; seconds, monotonic."""
 

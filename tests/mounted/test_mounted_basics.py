@@ -436,6 +436,54 @@ def test_implicit_directories(mounted, seen):
     assert b"object" == seen.get("both")
 
 
+def test_another_clients_version_is_seen(mounted, seen, poll):
+    """A replaced file shows its new bytes after the TTL, also at the same size and mtime."""
+    path = mounted.path / "f"
+    seen.put("f", b"o" * MIB, mtime="1600000000")
+    with path.open("rb", buffering=0) as file:
+        assert b"o" * 4096 == file.read(4096)
+    seen.put("f", b"n" * MIB, mtime="1600000000")
+
+    poll(lambda: path.read_bytes() == b"n" * MIB, 10, "the new version is not seen")
+
+
+def test_pages_of_an_unchanged_file_stay_in_the_kernel(mounted, seen, emulator):
+    """A file that is read again, and was not changed, costs no request for its bytes."""
+    path = mounted.path / "f"
+    seen.put("f", b"x" * 20 * MIB)
+    assert 20 * MIB == len(path.read_bytes())
+    (mounted.path / "own").write_bytes(b"y" * MIB)
+    emulator.reset_stats()
+
+    for _ in range(3):
+        assert b"x" * 20 * MIB == path.read_bytes()
+        assert b"y" * MIB == (mounted.path / "own").read_bytes()
+
+    assert 0 == emulator.requests("GetObject")
+
+
+def test_two_readers_of_two_versions(mounted, seen, poll):
+    """Who opened the new version never gets bytes of the old one that another still reads."""
+    path = mounted.path / "f"
+    seen.put("f", b"o" * 8 * MIB, mtime="1600000000")
+    with path.open("rb", buffering=0) as old:
+        assert b"o" * 8 * MIB == old.readall()  # all of it is in memory, here and in the kernel
+        seen.put("f", b"n" * 8 * MIB, mtime="1600000000")
+
+        def is_new():
+            with path.open("rb", buffering=0) as new:
+                assert os.pread(new.fileno(), 4096, 0)[:1] in (b"o", b"n")
+                try:
+                    os.pread(old.fileno(), 4096, 4 * MIB)
+                except OSError as error:
+                    assert errno.ESTALE == error.errno
+                content = new.readall()
+                assert len({*content}) == 1
+                return content[:1] == b"n"
+
+        poll(is_new, 10)
+
+
 def test_an_open_reader_sees_no_mixture(mounted, seen):
     """A file replaced under a reader: the old bytes, or ESTALE."""
     seen.put("f", b"o" * 20 * MIB)
