@@ -412,6 +412,13 @@ class Bucket:
             self._talk.check_sent(call, response)
         return Appended(end, etag_of(response.headers), crc)
 
+    # Beside `ObjectStore`
+
+    def presign(self, key: str, valid_s: int, *, method: str = "GET") -> str:
+        """Return a URL that anybody can use to get (or PUT …) the object for `valid_s`."""
+        check_key(key, self._limits)
+        return self._talk.presigned(self._talk.call("presign", method, key), valid_s)
+
     # What the methods share
 
     def _where(self, call: Call, status: int) -> Where:

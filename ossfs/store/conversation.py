@@ -173,6 +173,14 @@ class Conversation:
             return None
         return error_of(self.dialect, call, response.status, response.headers, body)
 
+    def presigned(self, call: Call, valid_s: int) -> str:
+        """Return a URL that anybody can send this request with, for that many seconds."""
+        call.headers = {}  # headers would be signed, and had to be sent along
+        now_s = self._clock.now_ns() // 1_000_000_000 + self._skew_s
+        self.dialect.signer.presign(call, self._credentials.get(), now_s, valid_s)
+        path = self._path + encoded_path(call.key)
+        return f"{self._origin}{path}?{encoded_query(call.query)}"
+
     def _send(self, call: Call, is_repeatable: bool) -> Response:  # always given
         if call.body is not None:
             call.headers["content-length"] = str(call.body.size)

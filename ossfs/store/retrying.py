@@ -24,7 +24,7 @@ Threads: as the wrapped store; nothing is shared but the random numbers.
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -41,6 +41,7 @@ from ossfs.errors import (
     Transient,
 )
 from ossfs.extents import Extent
+from ossfs.observe.metrics import Metrics
 from ossfs.store import resolving
 from ossfs.store.api import (
     Appended,
@@ -96,6 +97,7 @@ class Attempts:
         self._options = retrying.options
         self._clock = retrying.clock
         self._random = retrying.random
+        self._metrics = retrying.metrics
         self._began = self._clock.monotonic()
         self._count = 0
         self._mismatches = 0
@@ -114,6 +116,7 @@ class Attempts:
         self._mismatches += isinstance(error, ChecksumMismatch)
         pause = self._pause(error)
         spent = self._clock.monotonic() - self._began
+        labels = {"operation": self._operation, "reason": type(error).__name__}
         what = f"op={self._operation} key={self._key!r} attempt={self._count}"
         why = (
             f"error={type(error).__name__} status={error.status} code={error.code or '-'}"
@@ -121,9 +124,15 @@ class Attempts:
         )
         if spent + pause >= self._deadline_s or self._mismatches >= self._options.most_mismatches:
             _log.warning("giving up %s spent_s=%.1f %s", what, spent, why)
+            self._count_as("ossfs_given_up_total", labels)
             raise error
+        self._count_as("ossfs_retries_total", labels)
         _log.info("trying again %s pause_s=%.2f %s", what, pause, why)
         self._clock.sleep(pause)
+
+    def _count_as(self, name: str, labels: Mapping[str, str]) -> None:
+        if self._metrics is not None:
+            self._metrics.count(name, 1, **labels)
 
     def _pause(self, error: Transient) -> float:
         options = self._options
@@ -140,11 +149,13 @@ class Retrying:
         store: ObjectStore,
         *,
         options: RetryOptions | None = None,
+        metrics: Metrics | None = None,
         clock: Clock | None = None,
         random: random.Random = random.Random(),  # noqa: B008  # one generator for all is right
     ) -> None:
         self._store = store
         self.options = options or RetryOptions()
+        self.metrics = metrics
         self.clock = clock or SystemClock()
         self.random = random
 

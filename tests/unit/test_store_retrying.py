@@ -15,6 +15,7 @@ from ossfs.errors import (
     TimedOut,
     Unreachable,
 )
+from ossfs.observe.metrics import Metrics
 from ossfs.store.api import BytesBody, Headers
 from ossfs.store.memory import MemoryStore
 from ossfs.store.retrying import Retrying, RetryOptions
@@ -137,6 +138,20 @@ def test_every_attempt_is_logged(caplog):
             "status=500 code=InternalError request_id=5C message='oops'"
         )
     ] == [record.getMessage() for record in caplog.records]
+
+
+def test_repetitions_are_counted(expect_log):
+    """By operation and reason; giving up separately."""
+    expect_log("giving up")
+    metrics = Metrics()
+    store = Failing(*(TimedOut() for _ in range(1000)))
+
+    with pytest.raises(TimedOut):
+        Retrying(store, metrics=metrics, clock=Watch(), random=Largest()).head("k")
+
+    labels = {"operation": "head", "reason": "TimedOut"}
+    assert store.calls - 1 == metrics.value("ossfs_retries_total", **labels)
+    assert 1 == metrics.value("ossfs_given_up_total", **labels)
 
 
 def test_wrong_checksums_are_not_asked_for_without_end(expect_log):
