@@ -192,6 +192,11 @@ class Journal:
             if is_lasting:
                 self._lasting.add(file)
 
+    def is_lasting(self, file: FileId) -> bool:
+        """Say whether a promise was made for the file that outlives the machine."""
+        with self._lock:
+            return file in self._lasting
+
     def stage(self, file: FileId, staging: str) -> None:
         """Record that a file whose attributes had changed is about to get bytes as well."""
         with self._transaction(lasting=False) as db:
@@ -302,9 +307,18 @@ class Journal:
         return IntentId(cursor.lastrowid)
 
     def move_copied(self, move: IntentId, *, is_prefix: bool) -> None:
-        """Record that everything is at the target and the source may be deleted."""
+        """
+        Record that everything is at the target and the source may be deleted.
+
+        Attributes that went with the copy of a file are where they should be now.
+        """
         with self._transaction(lasting=is_prefix) as db:
             db.execute("UPDATE moves SET is_copied = 1 WHERE id = ?", (move,))
+            db.execute(
+                "DELETE FROM files WHERE staging IS NULL AND key ="
+                " (SELECT source FROM moves WHERE id = ? AND metadata IS NOT NULL)",
+                (move,),
+            )
 
     def end_move(self, move: IntentId, *, is_prefix: bool) -> None:
         """Record that a rename is finished, or was undone before anything was copied."""

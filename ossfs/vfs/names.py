@@ -159,15 +159,10 @@ class Names:
                 self._files.commit(node)
         # Nobody can see these, and a move would bring them back under their new names.
         leftovers = sorted(self._tree.hidden_below(old.key))
-        if new is not None:
-            leftovers += [*sorted(self._tree.hidden_below(new.key)), new.key]
-            self._tree.directories.forget(goal)
+        if new is not None:  # its marker stays until the other one is copied over it
+            leftovers += sorted(self._tree.hidden_below(new.key))
         if leftovers:
             delete_all(self._store, leftovers)
-        for node in self._tree.nodes.below(old.key):
-            key = moved(node.key, old.key, goal)
-            if not node.has_object and node.pending.rename(key):
-                self._tree.nodes.rename(node, key)
         self._move_prefix(old.key, goal)
 
     def _move_prefix(self, source: str, goal: str) -> None:
@@ -180,6 +175,7 @@ class Names:
                 self._follow(node, moved(node.key, source, goal))
         for directory in (source, goal):
             self._tree.directories.forget(directory)
+        self._tree.objects.drop(goal)
         self._tree.directories.remove(*split(source))
         self._tree.directories.put(*split(goal), DIRECTORY)
         self._tree.objects.rename(source, goal)
@@ -187,14 +183,10 @@ class Names:
 
     def _follow(self, node: FileNode, key: str) -> None:
         """Let an open file go on under the key its object has been moved to."""
-        base = node.pending.base
-        try:
-            info = self._store.head(key)
-        except NoSuchKey:
-            info = None
-        version = base
-        if info is not None and base is not None:
-            version = Version(key, info.etag, base.size)
+        version = node.pending.base
+        if version is not None:
+            with contextlib.suppress(NoSuchKey):
+                version = Version(key, self._store.head(key).etag, version.size)
         node.pending.followed(key, version)
         self._tree.nodes.rename(node, key)
 

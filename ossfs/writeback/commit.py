@@ -29,6 +29,7 @@ from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import FileId, UploadRecord, Version
 from ossfs.store.api import FileBody, ObjectStore, Stored
+from ossfs.store.resolving import described_by_us
 from ossfs.transfer.parts import PartPlan, Slot
 from ossfs.transfer.upload import CopiedPiece, MultipartUpload, Piece, SentPiece
 from ossfs.transfer.workers import Workers
@@ -155,11 +156,18 @@ class Committer:
                 operation="commit", bucket=self._store.name, key=snapshot.key,
             )  # fmt: skip
         is_small = staged.size <= self._plan.first_size
-        if not is_small:
+        # A small file needs one request, and then its bytes are in the bucket; but a promise
+        # that was made for longer is not to be weakened.
+        is_synced = not is_small or self._journal.is_lasting(file_id)
+        if is_synced:
             staged.sync()
-        # A small file needs one request, and then its bytes are in the bucket.
-        self._promise(file_id, snapshot, staged, is_synced=not is_small)
+        self._promise(file_id, snapshot, staged, is_synced=is_synced)
         if is_small:
+            if self._fill(pending, snapshot, staged, Extent(0, staged.size)):
+                # The PUT replaces the base: without it nobody could tell that it was ours.
+                if is_synced:
+                    staged.sync()
+                self._promise(file_id, snapshot, staged, is_synced=is_synced)
             stored = self._put(pending, snapshot, staged)
         else:
             stored = self._upload(pending, snapshot, staged)
@@ -168,7 +176,6 @@ class Committer:
     def _put(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
         whole = Extent(0, staged.size)
         self._drop_upload(pending)
-        self._fill(pending, snapshot, staged, whole)
         if snapshot.base is not None:
             current = self._changed_object(snapshot.base)
             if current is not None:
@@ -234,8 +241,12 @@ class Committer:
 
     def _fill(
         self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, extent: Extent
-    ) -> None:
-        """Fetch the bytes of `extent` that are only in the base. PreconditionFailed."""
+    ) -> bool:
+        """
+        Fetch the bytes of `extent` that are only in the base; False: there were none.
+
+        PreconditionFailed.
+        """
         with pending.lock:
             runs = [run.extent for run in staged.runs(extent) if run.source is Source.BASE]
         for run in runs:
@@ -245,6 +256,7 @@ class Committer:
                 fetched = self._store.get(snapshot.base.key, wanted, if_match=snapshot.base.etag)
                 with pending.lock:
                     staged.fill(wanted, fetched.data)
+        return bool(runs)
 
     def _checkpoint(self, pending: PendingFile, snapshot: Snapshot) -> JournalCheckpoint:
         record, part_size = pending.upload, self._plan.first_size
@@ -299,9 +311,7 @@ class Committer:
         base = snapshot.base
         assert base is not None  # noqa: S101 - without new content there is an object
         if base.size <= self._store.limits.max_copy:
-            stored = self._store.copy(
-                base.key, snapshot.key, if_match=base.etag, headers=snapshot.headers
-            )
+            stored = self._copy_to_itself(base, snapshot)
         else:
             pieces: list[Piece] = [
                 CopiedPiece(slot.number, slot.extent, base.key, base.etag)
@@ -309,6 +319,18 @@ class Committer:
             ]
             stored = self._run_upload(pending, snapshot, pieces)
         return Version(snapshot.key, stored.etag, base.size)
+
+    def _copy_to_itself(self, base: Version, snapshot: Snapshot) -> Stored:
+        try:
+            return self._store.copy(
+                base.key, snapshot.key, if_match=base.etag, headers=snapshot.headers
+            )
+        except PreconditionFailed:  # a copy gives an object made of parts another etag
+            info = self._store.head(base.key)
+            earlier = described_by_us(info, snapshot.headers) if info.size == base.size else None
+            if earlier is None:
+                raise
+            return earlier
 
     # Conflicts
 

@@ -50,8 +50,8 @@ class Mover:
 
     def move_prefix(self, source: str, target: str) -> int:
         """Rename every object whose key begins with `source`; return how many there were."""
-        move = self._journal.begin_move(source, target)
         objects = list(list_all(self._store, source))
+        move = self._journal.begin_move(source, target)
         try:
             self._copy_all(objects, source, target)
             self._verify(objects, source, target)
@@ -73,7 +73,7 @@ class Mover:
                 self._copy_all(objects, record.source, record.target)
                 self._verify(objects, record.source, record.target)
                 self._journal.move_copied(record.id, is_prefix=record.is_prefix)
-            delete_all(self._store, self._at_target(objects, record.source, record.target))
+            delete_all(self._store, self._copied(objects, record.source, record.target))
         else:
             self._resume_object(record)
         self._journal.end_move(record.id, is_prefix=record.is_prefix)
@@ -90,7 +90,12 @@ class Mover:
             source = Version(record.source, info.etag, info.size)
             self._copy(source, record.target, record.headers)
             self._journal.move_copied(record.id, is_prefix=record.is_prefix)
-        self._store.delete(record.source)
+        if self._is_same(record.source, record.target):
+            self._store.delete(record.source)
+        else:
+            log.warning(
+                "%s is another file than %s by now; both stay", record.target, record.source
+            )
 
     def _copy(self, source: Version, target: str, headers: Headers | None) -> Version:
         stored = copy_object(
@@ -137,6 +142,26 @@ class Mover:
         return [
             item.key for item in objects if sizes.get(moved(item.key, source, target)) == item.size
         ]
+
+    def _copied(self, objects: Sequence[ListedObject], source: str, target: str) -> list[str]:
+        """Return the keys of those objects whose bytes are at the target, some time later."""
+        there = {item.key: item.etag for item in list_all(self._store, target)}
+        keys = []
+        for item in objects:
+            key = moved(item.key, source, target)
+            if there.get(key) == item.etag or self._is_same(item.key, key):
+                keys.append(item.key)
+            else:
+                log.warning("%s is another file than %s by now; both stay", key, item.key)
+        return keys
+
+    def _is_same(self, key: str, other: str) -> bool:
+        """Say whether two objects hold the same bytes, as far as the store can tell."""
+        try:
+            one, two = self._store.head(key), self._store.head(other)
+        except NoSuchKey:
+            return False
+        return one.size == two.size and (one.etag == two.etag or one.crc64 == two.crc64 is not None)
 
     def _take_back(self, objects: Sequence[ListedObject], source: str, target: str) -> None:
         try:

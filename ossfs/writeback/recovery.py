@@ -43,14 +43,15 @@ def recover(journal: Journal, area: StagingArea, *, clock: Clock) -> Recovered:
     """Read the files of the journal back; delete staging files that are not in it."""
     files, kept, known = [], [], set()
     for record in journal.load().files:
+        if record.state is FileState.DRAFT and _is_empty(record, area):
+            journal.forget(record.id)
+            continue
         if record.staging is not None:
             known.add(record.staging)
         if record.state is FileState.PROMISED:
             pending = _restore(record, journal, area, clock)
             if pending is not None:
                 files.append(pending)
-        elif record.state is FileState.DRAFT and _is_empty(record, area):
-            journal.forget(record.id)
         else:
             kept.append(_describe(record, area.folder))
     for name in area.names() - known:

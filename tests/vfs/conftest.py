@@ -1,0 +1,425 @@
+"""
+A mount without FUSE and without HTTP, that can be killed at any request or journal write.
+
+`core` is what outlives a process: the bucket, the state folder, the time. `core.mount()`
+begins a life over them; `life.close()` ends it in order, `life.die()` as SIGKILL does.
+`life.points` counts the moments before and after each request and each journal write, and
+lets one of them be the last, or lets an answer be lost.
+
+`life.os` speaks like the module `os`, so that scenarios can run through a real mount too.
+"""
+
+import os
+import stat
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import pytest
+
+from ossfs import assembly
+from ossfs.clock import FakeClock
+from ossfs.config import CacheConfig, MountConfig, PosixConfig, WritebackConfig, parse_url
+from ossfs.errors import Unreachable
+from ossfs.journal.journal import Journal
+from ossfs.journal.records import FileState
+from ossfs.store.api import BytesBody, Headers
+from ossfs.store.limits import OSS_LIMITS
+from ossfs.store.memory import MemoryStore
+from ossfs.store.retrying import Retrying, RetryOptions
+from ossfs.transfer.workers import InlineWorkers
+
+PART = 1000  # bytes; a file of more is a multipart upload
+LIMITS = replace(OSS_LIMITS, min_part=100)
+
+REQUESTS = {
+    *("get", "head", "list", "put", "copy", "delete", "delete_many"),
+    *("create_upload", "upload_part", "copy_part", "complete_upload", "abort_upload"),
+    *("list_parts", "list_uploads", "put_symlink", "get_symlink", "append"),
+}
+FACTS = {
+    name
+    for name, value in vars(Journal).items()
+    if callable(value) and not name.startswith("_") and name not in {"load", "close", "is_lasting"}
+}
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request or a journal write."""
+
+    kind: str
+    name: str
+    args: tuple
+    kwargs: dict
+
+    @property
+    def key(self):
+        return self.args[0] if self.args else ""
+
+
+class Points:
+    """The moments of one life at which it can end."""
+
+    def __init__(self):
+        self.passed = []
+        self.calls = []
+        self.kill_at = None
+        self.is_dead = False
+        self.lose = lambda call: False
+        self.refuse = lambda call: None
+        self.on_call = lambda call: None
+        self._lock = threading.RLock()
+
+    def pass_by(self, what):
+        with self._lock:
+            if self.is_dead:
+                raise Killed(what)
+            self.passed.append(what)
+            if len(self.passed) - 1 == self.kill_at:
+                self.is_dead = True
+                raise Killed(what)
+
+    def run(self, call, function):
+        self.pass_by(f"before {call.kind} {call.name}")
+        self.on_call(call)
+        if call.kind == "request":
+            error = self.refuse(call)
+            if error is not None:
+                raise error
+        result = function(*call.args, **call.kwargs)
+        with self._lock:
+            self.calls.append(call)
+        self.pass_by(f"after {call.kind} {call.name}")
+        if call.kind == "request" and self.lose(call):
+            raise Unreachable("the answer is lost", operation=call.name)
+        return result
+
+    def names(self, kind="request"):
+        return [call.name for call in self.calls if call.kind == kind]
+
+
+class Tapped:
+    """Passes every call on, by way of `points`."""
+
+    def __init__(self, inner, points, kind, names):
+        self._inner, self._points, self._kind, self._names = inner, points, kind, names
+
+    def __getattr__(self, name):
+        value = getattr(self._inner, name)
+        if name not in self._names:
+            return value
+
+        def call(*args, **kwargs):
+            return self._points.run(Call(self._kind, name, args, kwargs), value)
+
+        return call
+
+
+class RunningClock(FakeClock):
+    """A fake clock that also runs: for what waits in threads."""
+
+    def __init__(self, now_ns):
+        super().__init__(now_ns)
+        self._real = time.monotonic()
+
+    def monotonic(self):
+        return super().monotonic() + time.monotonic() - self._real
+
+
+class Os:
+    """A file system as the module `os` shows it; descriptors are handles."""
+
+    def __init__(self, fs):
+        self.fs = fs
+
+    def open(self, path, flags, mode=0o644):
+        if flags & os.O_CREAT:
+            return self.fs.create(path, mode, flags & ~os.O_CREAT, uid=1000, gid=1000)
+        return self.fs.open(path, flags)
+
+    def close(self, fd):
+        try:
+            self.fs.flush(fd)
+        finally:
+            self.fs.release(fd)
+
+    def pread(self, fd, length, offset):
+        return bytes(self.fs.read(fd, offset, length))
+
+    def pwrite(self, fd, data, offset):
+        return self.fs.write(fd, offset, data)
+
+    def fsync(self, fd):
+        self.fs.fsync(fd)
+
+    def ftruncate(self, fd, size):
+        self.fs.ftruncate(fd, size)
+
+    def truncate(self, path, size):
+        self.fs.truncate(path, size)
+
+    def fstat(self, fd):
+        return self._stat(self.fs.fgetattr(fd))
+
+    def stat(self, path):
+        return self._stat(self.fs.getattr(path))
+
+    @staticmethod
+    def _stat(answer):
+        found = answer.attributes
+        return SimpleNamespace(
+            st_ino=answer.ino,
+            st_size=answer.size,
+            st_nlink=answer.nlink,
+            st_mode=found.mode,
+            st_uid=found.uid,
+            st_gid=found.gid,
+            st_mtime_ns=found.mtime_ns,
+            st_atime_ns=found.atime_ns,
+            st_ctime_ns=found.ctime_ns,
+        )
+
+    def listdir(self, path):
+        return sorted(self.fs.readdir(path))
+
+    def mkdir(self, path, mode=0o755):
+        self.fs.mkdir(path, mode, uid=1000, gid=1000)
+
+    def rmdir(self, path):
+        self.fs.rmdir(path)
+
+    def unlink(self, path):
+        self.fs.unlink(path)
+
+    def rename(self, old, new):
+        self.fs.rename(old, new)
+
+    def chmod(self, path, mode):
+        self.fs.chmod(path, mode)
+
+    def chown(self, path, uid, gid):
+        self.fs.chown(path, uid, gid)
+
+    def utime(self, path, *, ns):
+        self.fs.utimens(path, *ns)
+
+    def symlink(self, target, path):
+        self.fs.symlink(path, target, uid=1000, gid=1000)
+
+    def readlink(self, path):
+        return self.fs.readlink(path)
+
+    # Whole files, in terms of the above
+
+    def write(self, path, data, *, flags=os.O_CREAT | os.O_TRUNC | os.O_WRONLY):
+        fd = self.open(path, flags)
+        try:
+            self.pwrite(fd, data, 0)
+        finally:
+            self.close(fd)
+
+    def edit(self, path, offset, data):
+        self.write_at(path, offset, data, os.O_WRONLY)
+
+    def append(self, path, data):
+        self.write_at(path, 0, data, os.O_WRONLY | os.O_APPEND)
+
+    def write_at(self, path, offset, data, flags):
+        fd = self.open(path, flags)
+        try:
+            self.pwrite(fd, data, offset)
+        finally:
+            self.close(fd)
+
+    def read(self, path):
+        fd = self.open(path, os.O_RDONLY)
+        try:
+            return self.pread(fd, self.fstat(fd).st_size + 1, 0)
+        finally:
+            self.close(fd)
+
+    def exists(self, path):
+        try:
+            self.stat(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def is_dir(self, path):
+        return stat.S_ISDIR(self.stat(path).st_mode)
+
+
+class Life:
+    """One process that has the bucket mounted."""
+
+    def __init__(self, core, *, retrying, clock, workers, kill_at, **options):
+        self.points = Points()
+        self.points.kill_at = kill_at
+        self.state_dir = core.state_dir
+        self.mount = None
+        store = Tapped(core.bucket, self.points, "request", REQUESTS)
+        if retrying:
+            options_ = RetryOptions(deadline_s=60.0, read_deadline_s=60.0)
+            store = Retrying(store, options=options_, clock=clock)
+        self.workers = workers
+        self.parts = assembly.Parts(
+            store=store, read_workers=workers(), upload_workers=workers(), clock=clock
+        )
+        config = core.config(**options)
+        with mock.patch.object(assembly, "Journal", self._journal):
+            try:
+                self.mount = assembly.build(config, core.state_dir, self.parts)
+            except Killed:
+                self.die()
+                raise
+        self.fs = self.mount.fs
+        self.os = Os(self.fs)
+
+    def _journal(self, path, *, clock):
+        self.journal = Journal(path, clock=clock)
+        return Tapped(self.journal, self.points, "fact", FACTS)
+
+    def requests(self):
+        """Return the names of the requests since the last call."""
+        names = self.points.names()
+        self.points.calls.clear()
+        return names
+
+    def die(self):
+        """End as SIGKILL does: nothing more happens, the kernel closes the files."""
+        self.points.is_dead = True
+        self.journal.close()
+        if self.mount is not None:
+            self.mount.fs._files.scheduler.close()
+        for workers in (self.parts.read_workers, self.parts.upload_workers):
+            workers.close(cancel=True)
+        for link in Path("/proc/self/fd").iterdir():
+            try:
+                target = str(link.readlink())
+            except FileNotFoundError:
+                continue
+            if target.startswith(str(self.state_dir)):
+                os.close(int(link.name))
+
+    def close(self):
+        """Unmount."""
+        if not self.points.is_dead:
+            self.mount.close()
+
+
+class Core:
+    """What outlives a process."""
+
+    Killed = Killed
+
+    def __init__(self, state_dir, *, limits=LIMITS, capabilities=None):
+        self.state_dir = state_dir.resolve()
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self.clock = FakeClock()
+        options = {} if capabilities is None else {"capabilities": capabilities}
+        self.bucket = MemoryStore(clock=self.clock, limits=limits, **options)
+        self.lives = []
+
+    def config(self, *, prefix="", part_size=PART, attr_ttl_s=1.0):
+        return MountConfig(
+            url=parse_url(f"oss://bucket/{prefix}"),
+            cache=CacheConfig(memory=64 << 20, attr_ttl_s=attr_ttl_s),
+            writeback=WritebackConfig(part_size=part_size, reserve=0),
+            posix=PosixConfig(uid=1000, gid=1000),
+        )
+
+    def mount(self, *, retrying=False, is_running=False, workers=InlineWorkers, kill_at=None, **o):
+        """Begin a life; with `is_running`, its clock runs by itself, from now."""
+        clock = RunningClock(self.clock.now_ns()) if is_running else self.clock
+        life = Life(self, retrying=retrying, clock=clock, workers=workers, kill_at=kill_at, **o)
+        self.lives.append(life)
+        return life
+
+    @contextmanager
+    def mounted(self, **options):
+        life = self.mount(**options)
+        try:
+            yield life
+        finally:
+            life.close()
+
+    def close(self):
+        for life in self.lives:
+            if not life.points.is_dead and life.fs is not None:
+                life.close()
+                life.points.is_dead = True
+
+    # The bucket as other clients see it
+
+    def put(self, key, data, **metadata):
+        self.bucket.put(key, BytesBody(data), Headers(None, metadata))
+
+    def objects(self):
+        """Return every object's bytes."""
+        return {
+            item.key: bytes(self.bucket.get(item.key).data) for item in self.bucket.list().objects
+        }
+
+    def uploads(self):
+        return list(self.bucket.list_uploads().uploads)
+
+    def staged(self):
+        return sorted(path.name for path in (self.state_dir / "staging").iterdir())
+
+    def ledger(self):
+        """Read the journal, of which no life may be left."""
+        journal = Journal(self.state_dir / "journal.db", clock=self.clock)
+        try:
+            return journal.load()
+        finally:
+            journal.close()
+
+    def assert_nothing_left(self):
+        """No upload on the store; in journal and staging nothing but drafts."""
+        ledger = self.ledger()
+        assert [] == self.uploads()
+        assert [] == list(ledger.moves)
+        assert [] == list(ledger.deletions)
+        assert [] == [one for one in ledger.files if one.state is not FileState.DRAFT]
+        assert sorted(one.staging for one in ledger.files) == self.staged()
+
+
+@pytest.fixture
+def make_core(tmp_path):
+    """Make a bucket and a state folder; with other arguments, another one."""
+    made = []
+
+    def make(**options):
+        made.append(Core(tmp_path / f"state-{len(made)}", **options))
+        return made[-1]
+
+    yield make
+    for core in made:
+        core.close()
+
+
+@pytest.fixture
+def core(make_core):
+    """Make a bucket and a state folder."""
+    return make_core()
+
+
+@pytest.fixture
+def life(core):
+    """Mount the bucket, with a clock that stands still."""
+    return core.mount()
+
+
+@pytest.fixture
+def sh(life):
+    """Return the mount's `os`."""
+    return life.os
