@@ -37,6 +37,8 @@ from ossfs.observe import logs
 
 logger = logging.getLogger("ossfs.cli")
 
+POLL_S = 0.2
+LAST_STEPS_S = 5.0  # for requests under way once nobody waits for the uploads any more
 LARGEST_LOG = 16 << 20  # a log larger than this is put aside when the next mount starts
 
 
@@ -133,10 +135,17 @@ def _run_in(state: StateDirectory, config: MountConfig, mountpoint: Path, channe
 
         try:
             mount: Mount = open_mount(config, state.path)
+            session = Session(
+                mount,
+                mountpoint,
+                lambda: channel.ready(mountpoint, str(config.url)),
+                deadline_s=config.store.deadline_s,
+            )
             try:
-                _serve(mount, state, config, mountpoint, channel)
+                _serve(mount, state, config, session)
             finally:
                 mount.close()
+                session.close()
         except OssfsError as error:
             if not channel.is_background:
                 raise  # the terminal, which is the log here, is told by `run`
@@ -148,26 +157,25 @@ def _run_in(state: StateDirectory, config: MountConfig, mountpoint: Path, channe
     return 0
 
 
-def _serve(
-    mount: Mount, state: StateDirectory, config: MountConfig, mountpoint: Path, channel: Channel
-) -> None:
-    session = Session(
-        mount,
-        mountpoint,
-        lambda: channel.ready(mountpoint, str(config.url)),
-        deadline_s=config.store.deadline_s,
-    )
+def _serve(mount: Mount, state: StateDirectory, config: MountConfig, session: "Session") -> None:
     handlers = {
         "status": lambda _: _status(mount),
         "drain": lambda request: _drain(mount, request.get("deadline_s")),
         "hurry": lambda _: session.hurry(),
     }
     with closing(Server(state.path, handlers)) as control:
-        state.describe(_record(config, mountpoint, socket=str(control.path)))
+        state.describe(_record(config, session.mountpoint, socket=str(control.path)))
         os.chdir("/")  # a working directory keeps its file system busy
         session.run()
         if not mount.drain(session.deadline_s):
             _tell_what_is_left(mount, config)
+            session.hurry()
+
+
+def _end_now() -> None:
+    logger.info("requests are still being tried; the next mount goes on with them")
+    logging.shutdown()
+    os._exit(0)
 
 
 def _record(config: MountConfig, mountpoint: Path, *, socket: str) -> Record:
@@ -206,11 +214,14 @@ class Session:
         self, mount: Mount, mountpoint: Path, announce: Callable[[], None], *, deadline_s: float
     ) -> None:
         self._mount = mount
-        self._mountpoint = mountpoint
+        self.mountpoint = mountpoint
         self._announce = announce
         self.deadline_s = deadline_s
         """How long pending uploads may take after the end."""
         self._is_up = threading.Event()
+        self._is_closed = threading.Event()
+        self._lock = threading.Lock()  # guards the creation of _watcher
+        self._watcher: threading.Thread | None = None
         self._error: BaseException | None = None
 
     def run(self) -> None:
@@ -247,10 +258,35 @@ class Session:
     def hurry(self) -> None:
         """Leave pending uploads to the next mount. From any thread."""
         self.deadline_s = 0.0
+        with self._lock:
+            if self._watcher is None:
+                self._watcher = threading.Thread(
+                    target=self._end_in_time, name="hurry", daemon=True
+                )
+                self._watcher.start()
+
+    def close(self) -> None:
+        """Tell that all is closed, and the process can end by itself."""
+        self._is_closed.set()
+        if self._watcher is not None:
+            self._watcher.join()
+
+    def _end_in_time(self) -> None:
+        """
+        End the process if it does not end soon after it was unmounted.
+
+        Requests may be tried again for minutes. This is the same as a crash, which costs
+        nothing: the journal has what is not in the bucket.
+        """
+        while kernel.mount_at(self.mountpoint) is not None:
+            if self._is_closed.wait(POLL_S):
+                return
+        if not self._is_closed.wait(LAST_STEPS_S):
+            _end_now()
 
     def _serve(self, writing: int) -> None:
         try:
-            self._mount.serve(str(self._mountpoint), self._on_ready)
+            self._mount.serve(str(self.mountpoint), self._on_ready)
             if not self._is_up.is_set():
                 raise MountFailed("FUSE ended before the mount answered; see the log")  # noqa: TRY301  # one way out for all
         except BaseException as error:  # noqa: BLE001  # raised again by the main thread
@@ -258,7 +294,7 @@ class Session:
         os.write(writing, self.ENDED)
 
     def _on_ready(self) -> None:
-        logger.info("mounted at %s", self._mountpoint)
+        logger.info("mounted at %s", self.mountpoint)
         self._is_up.set()
         self._announce()
 
@@ -273,18 +309,18 @@ class Session:
         else:
             self._mount.drain(self.deadline_s)
         try:
-            kernel.unmount(self._mountpoint, lazily=is_urgent)
+            kernel.unmount(self.mountpoint, lazily=is_urgent)
         except kernel.Busy:
-            for holder in kernel.holders(self._mountpoint):
+            for holder in kernel.holders(self.mountpoint):
                 logger.info("still busy: %s", holder)
             self._unmount_lazily()
         except MountFailed as error:
-            if kernel.mount_at(self._mountpoint) is not None:
+            if kernel.mount_at(self.mountpoint) is not None:
                 logger.error("%s", error)  # noqa: TRY400  # the message says it all
 
     def _unmount_lazily(self) -> None:
         try:
-            kernel.unmount(self._mountpoint, lazily=True)
+            kernel.unmount(self.mountpoint, lazily=True)
         except MountFailed as error:
             logger.error("%s", error)  # noqa: TRY400  # the message says it all
 

@@ -6,6 +6,7 @@ left meanwhile, and takes the mount away. Nothing is lost when the time is over:
 not in the bucket stays in the state folder and goes on with the next mount.
 """
 
+import contextlib
 import os
 import select
 import sys
@@ -23,9 +24,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from ossfs.cli import mountpoint as kernel
 from ossfs.cli.control import Client, ControlError
 from ossfs.cli.state import Record, is_live, owner_of
+from ossfs.cli.uploads import offline
 from ossfs.cli.wording import left_text, upload_lines, waited_for
 from ossfs.config.kinds import parse_duration
-from ossfs.errors import InvalidOption, MountFailed
+from ossfs.errors import InvalidOption, JournalDamaged, MountFailed
 
 POLL_S = 0.05
 PLAIN_EVERY_S = 5.0
@@ -89,6 +91,10 @@ def _end(path: Path, folder: Path, record: Record, timeout_s: float | None, *, f
     if kernel.mount_at(path) is not None:
         _unmount(path, force=force)
     is_over = _wait_for_end(folder, record.pid)
+    if left and is_over and (folder / "journal.db").exists():
+        # What was being sent when the time was over may have arrived since.
+        with contextlib.suppress(JournalDamaged):
+            left = waited_for(offline(folder))
     if left:
         click.echo(f"unmounted {path}; not in the bucket yet: {left_text(left)}", err=True)
         for line in upload_lines(left):

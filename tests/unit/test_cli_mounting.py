@@ -223,6 +223,26 @@ def test_a_second_mount_of_a_bucket_stands_beside_the_first(
     assert 0 == ossfs("umount", other).returncode
 
 
+def test_umount_ends_in_time_and_says_what_is_left(mount, ossfs, directory, emulator):
+    """An upload that takes too long is left to the next mount, which finishes it."""
+    assert 0 == mount("--durability", "journal").returncode
+    emulator.add_fault("error", operation="PutObject", status=503, code="ServiceUnavailable")
+    (directory / "a").write_bytes(b"x" * 1000)
+
+    done = ossfs("umount", directory, "--timeout", "100ms")
+
+    assert 1 == done.returncode
+    assert "not in the bucket yet: 1 file, 1 kB" in done.stderr
+    assert not os.path.ismount(directory)
+    assert "(goes on when it is mounted;" in ossfs("uploads", "list").stdout
+
+    emulator.clear_faults()
+    assert 0 == mount().returncode
+    assert b"x" * 1000 == (directory / "a").read_bytes()
+    assert 0 == ossfs("umount", directory).returncode
+    assert "Everything is in the buckets.\n" == ossfs("uploads", "list").stdout
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_foreground_mount_ends_in_order_by_a_signal(
     ossfs, emulator, bucket_name, directory, number
