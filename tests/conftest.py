@@ -179,7 +179,8 @@ class ServerView:
         own = {"Date": date, "Content-Type": "", **(headers or {})}
         lines = [method, "", own["Content-Type"], date]
         lines += sorted(f"{n.lower()}:{v}" for n, v in own.items() if n.lower().startswith("x-oss"))
-        subresource = f"?{query}" if query in {"uploads", "delete"} else ""
+        is_signed = query.partition("=")[0] in {"uploads", "uploadId"}
+        subresource = f"?{query}" if is_signed else ""
         to_sign = "\n".join([*lines, f"/{self._bucket}/{key}{subresource}"])
         mac = hmac.digest(self._server.secret.encode(), to_sign.encode(), "sha1")
         own["Authorization"] = f"OSS {self._server.key_id}:{base64.b64encode(mac).decode()}"
@@ -222,8 +223,18 @@ class ServerView:
 
     def uploads(self):
         """Return the keys of the multipart uploads that are neither completed nor aborted."""
+        return [key for key, _ in self._uploads()]
+
+    def _uploads(self):
         tree = ET.fromstring(self.request("GET", query="uploads")[1])
-        return [one.findtext("Key") for one in tree.iter("Upload")]
+        return [(one.findtext("Key"), one.findtext("UploadId")) for one in tree.iter("Upload")]
+
+    def parts(self):
+        """Return the numbers of the parts of the only upload (up to 1000); empty: no upload."""
+        for key, upload_id in self._uploads():
+            tree = ET.fromstring(self.request("GET", key, f"uploadId={upload_id}")[1])
+            return [int(one.findtext("PartNumber")) for one in tree.iter("Part")]
+        return []
 
 
 @pytest.fixture

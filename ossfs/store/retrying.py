@@ -17,7 +17,8 @@ Some requests must not simply be repeated, because the lost answer may have been
 When such an answer follows an attempt whose outcome is unknown, `ossfs.store.resolving`
 looks at what is there. For complete there may be nothing to see: `CompletionUnknown`.
 
-A repeated `create_upload` may leave behind an upload whose id nobody learned.
+`create_upload` looks, before it is repeated, for the upload whose id did not reach us: one
+of the key, begun since the first attempt, that has no parts.
 
 Threads: as the wrapped store; nothing is shared but the random numbers.
 """
@@ -63,6 +64,7 @@ from ossfs.store.api import (
 
 _log = logging.getLogger(__name__)
 
+CLOCK_TOLERANCE_NS = 120_000_000_000  # between this machine's clock and the store's
 PROGRESS = 64 << 10
 """Bytes that have to come before an answer that was cut short counts as progress."""
 
@@ -325,7 +327,23 @@ class Retrying:
 
     def create_upload(self, key: str, headers: Headers) -> str:
         """Start a multipart upload and return its id."""
-        return self._again("create_upload", key, lambda: self._store.create_upload(key, headers))
+        since_ns = self.clock.now_ns() - CLOCK_TOLERANCE_NS
+        is_repeated = False
+
+        def attempt() -> str:
+            nonlocal is_repeated
+            begun = self._upload_begun(key, since_ns) if is_repeated else None
+            is_repeated = True
+            return begun or self._store.create_upload(key, headers)
+
+        return self._again("create_upload", key, attempt)
+
+    def _upload_begun(self, key: str, since_ns: int) -> str | None:
+        for upload in self._store.list_uploads(key).uploads:
+            is_candidate = upload.key == key and upload.initiated_ns >= since_ns
+            if is_candidate and not self._store.list_parts(key, upload.upload_id).parts:
+                return upload.upload_id
+        return None
 
     def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> Part:
         """Send a part, replacing one of the same number; see `ObjectStore.upload_part`."""
