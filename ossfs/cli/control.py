@@ -3,8 +3,7 @@ How the commands talk to a running mount: JSON lines over a Unix socket.
 
 A request is one line, `{"command": "status"}`, an answer is one line, `{"ok": …}` or
 `{"error": "…"}`; a connection may carry several, one after another. The socket is
-`control.sock` in the state folder, readable by its owner only; where that path is too
-long for a socket address, a private temporary folder is used (the `Record` says which).
+`control.sock` in the state folder, readable by its owner only.
 
 Threads: the server runs one thread that accepts and one per connection; handlers are
 called from those, several at a time. A `Client` belongs to one thread.
@@ -13,11 +12,9 @@ called from those, several at a time. A `Client` belongs to one thread.
 import contextlib
 import json
 import os
-import shutil
 import socket
-import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +34,12 @@ class Server:
 
     def __init__(self, folder: Path, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
-        self._private: str | None = None
-        path = folder / "control.sock"
-        if len(os.fsencode(path)) > LONGEST_PATH:
-            self._private = tempfile.mkdtemp(prefix="ossfs-", dir=os.environ.get("XDG_RUNTIME_DIR"))
-            path = Path(self._private, "control.sock")
-        self.path = path
-        path.unlink(missing_ok=True)  # of a killed mount: its folder is ours now
+        self.path = folder / "control.sock"
+        self.path.unlink(missing_ok=True)  # of a killed mount: its folder is ours now
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(path))
-        path.chmod(0o600)  # before listen: nobody can have connected
+        with _address(self.path) as address:
+            self._listener.bind(address)
+        self.path.chmod(0o600)  # before listen: nobody can have connected
         self._listener.listen(BACKLOG)
         self._lock = threading.Lock()
         self._connections: dict[socket.socket, threading.Thread] = {}  # guarded by _lock
@@ -67,8 +60,6 @@ class Server:
             thread.join(LAST_WORDS_S)
         self._listener.close()
         self.path.unlink(missing_ok=True)
-        if self._private is not None:
-            shutil.rmtree(self._private, ignore_errors=True)
 
     def _accept(self) -> None:
         while True:
@@ -110,6 +101,19 @@ class Server:
             return json.dumps({"error": f"{type(error).__name__}: {error}"}).encode()
 
 
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """Give a path short enough for a socket address: through an open folder if need be."""
+    if len(os.fsencode(path)) <= LONGEST_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def _shut(one: socket.socket) -> None:
     with contextlib.suppress(OSError):  # not connected any more
         one.shutdown(socket.SHUT_RDWR)
@@ -124,7 +128,8 @@ class Client:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)
         try:
-            self._socket.connect(str(path))
+            with _address(Path(path)) as address:
+                self._socket.connect(address)
         except OSError as error:
             self._socket.close()
             raise ControlError(f"the mount process does not answer: {error}") from error
