@@ -1,5 +1,5 @@
 """`python -m ossfs` is the `ossfs` command."""
 
-import runpy
+from ossfs.cli.main import main
 
-runpy.run_module("ossfs.cli", run_name="__main__")
+main()

@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ossfs.cache.blocks import BlockCache
@@ -61,6 +61,7 @@ DEFAULT_REGION = "cn-hangzhou"
 READ_WORKERS = 32
 KNOWN_OBJECTS = 200_000  # versions whose metadata is kept in memory, about 1 KB each
 DEFAULT_RESERVE = 1 << 30
+FIRST_LOOK_S = 15.0  # `ossfs mount` says after this time that the store cannot be reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,8 @@ def open_mount(config: MountConfig, state_dir: Path) -> Mount:
         )
     )
     try:
+        _look_once(config, transport, clock)
         store = _open_store(config, transport, clock)
-        store.list(config.url.prefix, max_keys=1)
         parts = Parts(
             store=store,
             read_workers=ThreadWorkers(READ_WORKERS, "ossfs-read"),
@@ -151,6 +152,13 @@ def open_mount(config: MountConfig, state_dir: Path) -> Mount:
     except BaseException:
         transport.close()
         raise
+
+
+def _look_once(config: MountConfig, transport: HttpTransport, clock: Clock) -> None:
+    """Ask the bucket one question, with somebody waiting at the terminal for the answer."""
+    deadline_s = min(FIRST_LOOK_S, config.store.deadline_s)
+    hasty = replace(config, store=replace(config.store, deadline_s=deadline_s))
+    _open_store(hasty, transport, clock).list(config.url.prefix, max_keys=1)
 
 
 def _open_store(config: MountConfig, transport: HttpTransport, clock: Clock) -> ObjectStore:
