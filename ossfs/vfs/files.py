@@ -184,8 +184,12 @@ class Files:
         if node.is_linked and not rides_along:
             self.scheduler.later(node, ATTRIBUTES_DELAY_S)
 
-    def write(self, node: FileNode, offset: int, data: bytes | memoryview) -> int:
-        """Put bytes into the file; its times move with them. StagingFull, EditConflict."""
+    def write(self, node: FileNode, offset: int | None, data: bytes | memoryview) -> int:
+        """
+        Put bytes into the file, or (offset None) behind its end; its times move with them.
+
+        StagingFull, EditConflict.
+        """
         with node.pending.lock:
             written = node.pending.write(offset, data)
             self._content_changed_locked(node)
@@ -252,6 +256,8 @@ class Files:
             raise
         if is_done:
             self._published(node)
+            if node.is_linked and node.pending.is_dirty and not node.pending.has_new_content:
+                self.scheduler.later(node, ATTRIBUTES_DELAY_S)  # a chmod that met the commit
         self._retire(node)
 
     def _conflicted(self, node: FileNode) -> None:
@@ -266,6 +272,10 @@ class Files:
         elif copy is not None and copy.key != node.key:
             known = Known(copy.etag, copy.size, None, headers, self._clock.monotonic())
             self.tree.published(copy.key, known)
+        with self.tree.nodes.lock:
+            is_open = node.handles > 0
+        if not is_open:
+            pending.drop_local()
 
     def _published(self, node: FileNode) -> None:
         with node.pending.lock:
@@ -372,10 +382,15 @@ class Files:
         is_open = node.handles > 0
         self.displace(node)
         base = node.pending.base
-        if node.has_object and is_open and base is not None:
+        has_object = node.has_object or node.pending.was_sent
+        if has_object and is_open and base is not None:
             node.deletion = self._journal.begin_deletion(base.key, base.etag)
             self.tree.hide(base.key, base.etag)
-        elif node.has_object:
+            with self.tree.nodes.lock:
+                is_open = node.handles > 0
+            if not is_open:  # it was closed while a running commit was waited for
+                self._bury(node)
+        elif has_object:
             self._store.delete(node.key)
         self.tree.gone(node.key)
         self._reader.forget(node.key)
@@ -383,7 +398,9 @@ class Files:
     def _bury(self, node: FileNode) -> None:
         """Finish an unlink whose file was open until now."""
         self.tree.nodes.remove(node)
-        node.pending.discard()
+        upload = node.pending.discard()
+        if upload is not None:
+            self.committer.abort(upload)
         node.pending.drop_local()
         base, deletion = node.pending.base, node.deletion
         if deletion is None or base is None:

@@ -19,7 +19,7 @@ from itertools import count
 from typing import NewType
 
 from ossfs.clock import Clock
-from ossfs.errors import ObjectTooLarge
+from ossfs.errors import ObjectTooLarge, PreconditionFailed
 from ossfs.extents import Extent
 from ossfs.journal.records import Version
 from ossfs.store.api import ObjectStore
@@ -30,7 +30,7 @@ from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.posix import Attributes, new_attributes
 from ossfs.vfs.reader import ObjectReader, VersionReader
 from ossfs.vfs.tree import Found, Listed, Stat, Tree
-from ossfs.writeback.pending import UploadStatus
+from ossfs.writeback.pending import Piece, UploadStatus
 
 Fh = NewType("Fh", int)
 
@@ -168,9 +168,17 @@ class FileSystem:
         pending = handle.node.pending
         if handle.node.is_superseded:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), handle.node.key)
-        with pending.lock:
-            extent = Extent(offset, offset + length).clip(Extent(0, pending.size))
-            pieces = pending.read(extent)
+        while True:
+            with pending.lock:
+                extent = Extent(offset, offset + length).clip(Extent(0, pending.size))
+                base, pieces = pending.base, pending.read(extent)
+            try:
+                return self._joined(handle, pieces)
+            except PreconditionFailed:
+                if pending.settled_base() == base:
+                    raise  # it was not our own commit that has replaced the object
+
+    def _joined(self, handle: Handle, pieces: list[Piece]) -> bytes | memoryview:
         if len(pieces) == 1 and pieces[0].data is None:
             return self._read_base(handle, pieces[0].base, pieces[0].extent)
         return b"".join(
@@ -197,12 +205,10 @@ class FileSystem:
         handle = self._handle(fh)
         if not handle.is_writable:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        self._refuse_too_large(handle.node.key, offset + len(data))
         node = handle.node
-        if not handle.is_appending:
-            return self._files.write(node, offset, data)
-        with node.pending.lock:
-            return self._files.write(node, node.pending.size, data)
+        at = node.pending.size if handle.is_appending else offset
+        self._refuse_too_large(node.key, at + len(data))
+        return self._files.write(node, None if handle.is_appending else offset, data)
 
     def truncate(self, path: str, size: int) -> None:
         """Cut or extend a file by name; as safe as after a close when this returns."""
@@ -360,6 +366,7 @@ class FileSystem:
         for handle in handles:
             if handle.reader is not None:
                 handle.reader.close()
+            handle.node.pending.close()  # it may have no name any more
         for node in self._tree.nodes:
             node.pending.close()
 

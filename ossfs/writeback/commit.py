@@ -83,6 +83,8 @@ class Committer:
         with pending.committing() as snapshot:
             if snapshot is None:
                 return False
+            with pending.lock:
+                pending.was_sent = True
             try:
                 self._commit(pending, snapshot)
             except EditConflict:
@@ -195,10 +197,13 @@ class Committer:
 
     def _run_upload(self, pending: PendingFile, snapshot: Snapshot, pieces: list[Piece]) -> Stored:
         checkpoint = self._checkpoint(pending, snapshot)
-        has_copies = any(isinstance(piece, CopiedPiece) for piece in pieces)
+        # Copies that are made now are made under If-Match.
+        is_checked = checkpoint.record is None and any(
+            isinstance(piece, CopiedPiece) for piece in pieces
+        )
 
         def check_base() -> None:
-            if snapshot.base is None or has_copies:  # copies were made under If-Match
+            if snapshot.base is None or is_checked:
                 return
             if self._changed_object(snapshot.base) is not None:
                 raise EditConflict(f"{snapshot.key} was changed by somebody else")

@@ -96,6 +96,8 @@ class PendingFile:
         self.is_committing = False
         self.is_discarded = False
         self.is_abandoned = False
+        self.was_sent = False
+        """A commit was begun: an object may be there, whatever came of it."""
         self.error = ""
         self.since_ns = 0
         self.sent = 0
@@ -128,11 +130,15 @@ class PendingFile:
         with self.lock:
             self._change_content_locked()
 
-    def write(self, offset: int, data: bytes | memoryview) -> int:
-        """Put bytes into the file; waits for a running commit. StagingFull."""
+    def write(self, offset: int | None, data: bytes | memoryview) -> int:
+        """
+        Put bytes into the file, or (offset None) behind its end, wherever that is by then.
+
+        Waits for a running commit, which lets go of the lock. StagingFull.
+        """
         with self.lock:
             staged = self._change_content_locked()
-            staged.write(offset, data)
+            staged.write(staged.size if offset is None else offset, data)
         return len(data)
 
     def truncate(self, size: int) -> None:
@@ -210,6 +216,13 @@ class PendingFile:
                 else Piece(run.extent, None, base)
                 for run in staged.runs(extent)
             ]
+
+    def settled_base(self) -> Version | None:
+        """Return the base, when a running commit or rename has come to its end."""
+        with self.lock:
+            while self.is_committing:
+                self.lock.wait()
+            return self.base
 
     # Committing
 

@@ -1,0 +1,183 @@
+"""How many requests each operation costs, and which."""
+
+import os
+
+import pytest
+
+from ossfs.store.api import BytesBody, Headers
+
+NEW = os.O_CREAT | os.O_RDWR
+LARGE = bytes(range(250)) * 19  # five parts
+
+
+@pytest.fixture
+def cost(life):
+    """Return a function that runs what it is given and returns the requests."""
+
+    def count(act):
+        life.requests()
+        act()
+        return life.requests()
+
+    return count
+
+
+def test_create_write_close(sh, cost):
+    """One PUT in a known directory, as often as one likes."""
+    sh.listdir("/")
+
+    for n in range(3):
+        assert ["put"] == cost(lambda n=n: sh.write(f"/f{n}", b"x"))
+
+
+def test_create_and_close(sh, cost):
+    """An empty file costs one PUT too, although shells close it twice."""
+    sh.listdir("/")
+    fd = sh.open("/f", NEW)
+
+    assert [] == cost(lambda: sh.fs.flush(fd))
+    sh.pwrite(fd, b"x", 0)
+    assert ["put"] == cost(lambda: sh.close(fd))
+
+
+def test_a_large_file(sh, cost):
+    """As many parts as it has, and two."""
+    sh.listdir("/")
+
+    assert ["create_upload", *["upload_part"] * 5, "complete_upload"] == cost(
+        lambda: sh.write("/f", LARGE)
+    )
+
+
+def test_a_file_in_an_unknown_directory(core, sh, cost):
+    """One listing says all there is to know about a name."""
+    core.put("d/f", b"")
+
+    assert ["list", "put"] == cost(lambda: sh.write("/d/g", b"x"))
+    assert ["put"] == cost(lambda: sh.write("/d/h", b"x"))
+
+
+def test_a_name_that_is_not_there(core, sh, cost):
+    """One request, then none within the negative TTL."""
+    assert ["list"] == cost(lambda: sh.exists("/no"))
+    assert [] == cost(lambda: sh.exists("/no"))
+    core.clock.advance(5.1)
+    assert ["list"] == cost(lambda: sh.exists("/no"))
+
+
+def test_a_name_in_a_directory_of_many(core, sh, cost):
+    """Where one listing does not hold everything, each new name costs one more request."""
+    for n in range(1001):
+        core.put(f"{n:04}", b"")
+
+    assert ["list", "list"] == cost(lambda: sh.exists("/no"))
+    assert ["list"] == cost(lambda: sh.exists("/no2"))
+    assert [] == cost(lambda: sh.exists("/no"))
+
+
+def test_stat_of_what_we_wrote(sh, cost):
+    """We know it: nothing is asked."""
+    sh.write("/f", b"x")
+    sh.write("/g", LARGE)
+
+    assert [] == cost(lambda: (sh.stat("/f"), sh.stat("/g")))
+
+
+def test_stat_again(core, sh, cost):
+    """The metadata of one version is asked for once, however often it is listed."""
+    core.put("f", b"x")
+    assert ["list", "head"] == cost(lambda: sh.stat("/f"))
+
+    core.clock.advance(61)
+    assert ["list"] == cost(lambda: sh.stat("/f"))
+
+
+def test_listing(core, sh, cost):
+    """One request for a thousand names."""
+    for n in range(2001):
+        core.put(f"d/{n:04}", b"")
+
+    assert ["list"] * 3 == cost(lambda: sh.listdir("/d"))[-3:]
+    assert [] == cost(lambda: sh.listdir("/d"))
+
+
+def test_reading_what_was_listed(core, sh, cost):
+    """HEAD for the version's metadata, one GET for the bytes; again: nothing."""
+    core.put("f", LARGE)
+    sh.listdir("/")
+
+    assert ["head", "get"] == cost(lambda: sh.read("/f"))
+    assert [] == cost(lambda: sh.read("/f"))
+    core.clock.advance(1.1)
+    assert ["head"] == cost(lambda: sh.read("/f"))
+
+
+def test_an_edit_of_one_byte(core, sh, cost):
+    """What is missing of one part is fetched, before and behind; the others are copied."""
+    core.put("f", LARGE)
+    sh.stat("/f")
+
+    assert {"create_upload": 1, "copy_part": 4, "get": 2, "upload_part": 1, "complete_upload": 1} \
+        == counted(cost(lambda: sh.edit("/f", 2500, b"#")))  # fmt: skip
+
+
+def test_an_append(core, sh, cost):
+    """At most the last part is fetched."""
+    core.put("f", LARGE)
+    sh.stat("/f")
+
+    assert {"create_upload": 1, "copy_part": 4, "get": 1, "upload_part": 1, "complete_upload": 1} \
+        == counted(cost(lambda: sh.append("/f", b"#")))  # fmt: skip
+
+
+def counted(names):
+    return {name: names.count(name) for name in names}
+
+
+def test_renames(core, sh, cost):
+    """A copy and a deletion for a file; for a directory one deletion for all."""
+    sh.listdir("/")
+    sh.write("/f", b"x")
+    assert ["copy", "delete"] == cost(lambda: sh.rename("/f", "/g"))
+
+    core.put("d/a", b"")
+    core.put("d/b", b"")
+    core.clock.advance(61)
+    sh.stat("/d")
+    assert {"list": 2, "copy": 2, "delete_many": 1} == counted(cost(lambda: sh.rename("/d", "/t")))
+
+
+def test_rename_of_what_was_never_closed(sh, cost):
+    """Nothing."""
+    sh.listdir("/")
+    fd = sh.open("/f", NEW)
+    sh.pwrite(fd, b"x", 0)
+
+    assert [] == cost(lambda: sh.rename("/f", "/g"))
+    sh.close(fd)
+
+
+def test_removals(sh, cost):
+    """One request for a file; for a directory one more, to see that it is empty."""
+    sh.write("/f", b"x")
+    sh.mkdir("/d")
+
+    assert ["delete"] == cost(lambda: sh.unlink("/f"))
+    assert ["list", "delete_many"] == cost(lambda: sh.rmdir("/d"))
+
+
+def test_mkdir(sh, cost):
+    """One PUT, and files in it cost no listing."""
+    sh.listdir("/")
+
+    assert ["put"] == cost(lambda: sh.mkdir("/d"))
+    assert ["put"] == cost(lambda: sh.write("/d/f", b"x"))
+
+
+def test_one_listing_for_all_who_wait(core, cost):
+    """The metadata of many names comes with one request."""
+    core.bucket.put("f", BytesBody(b""), Headers())
+    with core.mounted() as life:
+        for n in range(50):
+            assert not life.os.exists(f"/no{n}")
+        assert ["list"] == life.requests()

@@ -1,0 +1,188 @@
+"""Several threads at one file, brought together where it hurts."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ossfs.errors import UploadCancelled
+from ossfs.transfer.workers import ThreadWorkers
+
+NEW = os.O_CREAT | os.O_RDWR
+LARGE = bytes(range(250)) * 19  # five parts
+
+
+def workers():
+    return ThreadWorkers(4, "test")
+
+
+@pytest.fixture
+def life(core):
+    """Mount with real workers and a clock that runs."""
+    return core.mount(is_running=True, workers=workers)
+
+
+@pytest.fixture
+def during(life):
+    """Return a function: while the first request of this name is under way, act elsewhere."""
+    threads = []
+
+    def arrange(name, act, *, finishes=True):
+        once = iter([True])
+
+        def on_call(call):
+            if call.name == name and next(once, False):
+                thread = threading.Thread(target=act)
+                threads.append(thread)
+                thread.start()
+                if finishes:
+                    thread.join(30)
+                else:
+                    thread.join(0.05)  # it waits for this request: it has to meet it
+
+        life.points.on_call = on_call
+
+    def join():
+        for thread in threads:
+            thread.join(30)
+            assert not thread.is_alive()
+
+    arrange.join = join
+    yield arrange
+    join()
+
+
+def test_many_create_and_close_one_name(core, sh):
+    """Whoever is last: one object, one of the contents, nothing left over."""
+    contents = [bytes([n]) * 500 for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(10):
+            list(pool.map(lambda data: sh.write("/f", data), contents))
+
+    assert core.objects()["f"] in contents
+    core.lives[0].close()
+    core.lives[0].points.is_dead = True
+    core.assert_nothing_left()
+
+
+def test_many_append(core, sh):
+    """Every piece is there once."""
+    sh.write("/f", b"")
+
+    def append(n):
+        for m in range(5):
+            sh.append("/f", b"<%d.%d>" % (n, m))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(append, range(6)))
+
+    expected = sorted(b"<%d.%d>" % (n, m) for n in range(6) for m in range(5))
+    found = core.objects()["f"].replace(b"><", b">\n<").split(b"\n")
+    assert expected == sorted(found)
+
+
+def test_many_open_read_and_close(core, sh):
+    """Nodes come and go under way; every reader sees the file."""
+    core.put("f", LARGE)
+
+    def read(_):
+        for _ in range(20):
+            assert LARGE == sh.read("/f")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(read, range(6)))
+
+
+def test_files_of_their_own(core, sh):
+    """Threads that have nothing to do with each other."""
+
+    def work(n):
+        for m in range(5):
+            sh.write(f"/{n}-{m}.tmp", LARGE[: 500 * n])
+            sh.rename(f"/{n}-{m}.tmp", f"/{n}-{m}")
+        sh.unlink(f"/{n}-0")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+
+    assert {f"{n}-{m}": LARGE[: 500 * n] for n in range(6) for m in range(1, 5)} == core.objects()
+
+
+def test_a_reader_meets_our_own_commit(core, life, during):
+    """The version that is being read is replaced by ourselves: the reader reads the new one."""
+    sh = life.os
+    data = bytes(range(256)) * (1 << 14)  # 4 MiB
+    core.put("f", data)
+    writer, reader = sh.open("/f", os.O_RDWR), sh.open("/f", os.O_RDONLY)
+    sh.pwrite(writer, b"#", 0)
+    during("get", lambda: sh.fsync(writer))
+
+    assert data[1 << 20 : (1 << 20) + 1000] == sh.pread(reader, 1000, 1 << 20)
+    sh.close(writer)
+    sh.close(reader)
+
+
+def test_a_rename_meets_a_commit(core, life, during):
+    """A new file is renamed while its PUT is under way: it has the new name at the end."""
+    sh = life.os
+    during("put", lambda: sh.rename("/f", "/g"), finishes=False)
+    sh.write("/f", b"x")
+    during.join()
+
+    assert {"g": b"x"} == core.objects()
+    assert b"x" == sh.read("/g")
+    assert ["g"] == sh.listdir("/")
+
+
+def test_an_unlink_meets_a_commit(core, life, during):
+    """A new file is unlinked while its PUT is under way: it is gone at the end."""
+    sh = life.os
+    during("put", lambda: sh.unlink("/f"), finishes=False)
+    fd = sh.open("/f", NEW)
+    sh.pwrite(fd, b"x", 0)
+    sh.close(fd)
+    during.join()
+
+    assert {} == core.objects()
+    assert [] == sh.listdir("/")
+
+
+def test_an_unlink_stops_an_upload(core, life, during):
+    """What nobody will ever see is not uploaded to its end."""
+    sh = life.os
+    during("upload_part", lambda: sh.unlink("/f"), finishes=False)
+    fd = sh.open("/f", NEW)
+    sh.pwrite(fd, LARGE * 20, 0)
+    with pytest.raises(UploadCancelled):
+        sh.close(fd)
+    during.join()
+
+    assert ({}, []) == (core.objects(), core.uploads())
+
+
+def test_a_write_meets_a_commit(core, life, during):
+    """It waits, and is in the next version: no object mixes two generations."""
+    sh = life.os
+    fd = sh.open("/f", NEW)
+    sh.pwrite(fd, LARGE, 0)
+    during("complete_upload", lambda: sh.pwrite(fd, b"#", 0), finishes=False)
+    sh.fsync(fd)
+    assert LARGE == core.objects()["f"]
+    during.join()
+    sh.close(fd)
+
+    assert b"#" + LARGE[1:] == core.objects()["f"]
+
+
+def test_a_write_meets_a_rename(core, life, during):
+    """Bytes written while the object is copied are not lost."""
+    sh = life.os
+    core.put("f", LARGE)
+    fd = sh.open("/f", os.O_RDWR)
+    during("copy", lambda: sh.pwrite(fd, b"#", 0), finishes=False)
+    sh.rename("/f", "/g")
+    during.join()
+    sh.close(fd)
+
+    assert {"g": b"#" + LARGE[1:]} == core.objects()
