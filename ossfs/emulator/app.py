@@ -18,19 +18,19 @@ from aiohttp import web
 
 from ossfs.clock import Clock, SystemClock
 from ossfs.emulator import sending
+from ossfs.emulator.addresses import resolve
 from ossfs.emulator.body import RequestBody
 from ossfs.emulator.control import PREFIX, Control, OffsetClock
+from ossfs.emulator.dialects import OSS, Dialect, dialect_of
+from ossfs.emulator.dispatch import Operation, check_access
 from ossfs.emulator.exchange import Answer, Call, parsed_path, parsed_query, split_target
 from ossfs.emulator.faults import Rule
 from ossfs.emulator.objects import SECOND
-from ossfs.emulator.oss.addresses import resolve
-from ossfs.emulator.oss.dispatch import Operation, check_access, operation_of
-from ossfs.emulator.oss.errors import answer_of
-from ossfs.emulator.oss.signatures import verify
-from ossfs.emulator.oss.times import http
 from ossfs.emulator.refusals import Refused
 from ossfs.emulator.service import Service, open_service
-from ossfs.emulator.settings import Limits, Settings
+from ossfs.emulator.settings import Settings
+from ossfs.emulator.times import http
+from ossfs.emulator.words import Words
 
 _log = logging.getLogger("ossfs.emulator")
 
@@ -63,12 +63,17 @@ class App:
             answer = self._refusal(turn, Refused("InternalError", "An internal error happened."))
         if answer is None:
             return sending.Dropped()
+        words = turn.dialect.words
         answer.headers |= {
-            "Server": "AliyunOSS",
+            "Server": words.server,
             "Date": http(self._service.clock.now_ns() // SECOND),
-            "x-oss-request-id": turn.request_id,
-            "x-oss-server-time": str(int((time.perf_counter() - began) * 1000)),
+            words.header("request-id"): turn.request_id,
         }
+        if turn.dialect is OSS:
+            took_ms = int((time.perf_counter() - began) * 1000)
+            answer.headers["x-oss-server-time"] = str(took_ms)
+        else:
+            answer.headers[words.header("id-2")] = turn.request_id.lower()
         # A client that still waits for "100 Continue" may send its body or not.
         last = turn.body.awaits_continue or not request.keep_alive
         answer.headers["Connection"] = "close" if last else "keep-alive"
@@ -79,11 +84,11 @@ class App:
         call = self._call(turn)
         if self._service.settings.admin and call.path.startswith(PREFIX):
             return await self._control.answer(call)
-        operation = operation_of(call)
+        operation = turn.dialect.table.operation_of(call)
         turn.name = operation.name
         turn.body.counters = self._control.stats.of(operation.name)
         turn.body.counters.requests += 1
-        verify(call, self._service.settings, self._service.clock.now_ns() / SECOND)
+        turn.dialect.verify(call, self._service.settings, self._service.clock.now_ns() / SECOND)
         check_access(self._service, call, operation)
         if self._control.latency_s:
             await asyncio.sleep(self._control.latency_s)
@@ -119,25 +124,34 @@ class App:
         request = turn.request
         authority, raw_path, raw_query = split_target(turn.target)
         host = authority or request.headers.get("Host", "")
+        parameters = parsed_query(raw_query)
+        turn.dialect = dialect_of(request.headers, parameters)
         path = parsed_path(raw_path)
         call = Call(
             method=request.method,
             host=host,
             path=path,
-            parameters=parsed_query(raw_query),
+            parameters=parameters,
             headers=request.headers,
             body=turn.body,
             request_id=turn.request_id,
+            words=turn.dialect.words,
         )
         call.bucket, call.key = resolve(host, path, self._service.settings)
-        check_key(call.key, self._service.settings.limits)
+        check_key(call.key, call.words)
         return call
 
     def _refusal(self, turn: "_Turn", error: Refused) -> Answer:
         counters = self._control.stats.of(turn.name)
         counters.errors[error.code] += 1
         host = turn.request.headers.get("Host", "")
-        return answer_of(error, method=turn.request.method, host=host, request_id=turn.request_id)
+        return turn.dialect.answer_of(
+            error,
+            method=turn.request.method,
+            host=host,
+            request_id=turn.request_id,
+            path=split_target(turn.target)[1],
+        )
 
     async def _sent(self, turn: "_Turn", answer: Answer) -> web.StreamResponse:
         request = turn.request
@@ -162,11 +176,14 @@ class _Turn:
         self.body = RequestBody(request)
         self.name = "Unknown"
         self.damage: Rule | None = None
+        self.dialect: Dialect = OSS
 
 
-def check_key(key: str, limits: Limits) -> None:
+def check_key(key: str, words: Words) -> None:
     """Raise Refused (InvalidObjectName) for keys the service does not take."""
-    if key and (len(key.encode()) > limits.max_key or key[0] in "/\\"):
+    if not key:
+        return
+    if len(key.encode()) > words.key_bytes or (words.rejects_slash and key[0] in "/\\"):
         raise Refused("InvalidObjectName", Key=key)
 
 

@@ -49,21 +49,24 @@ class RequestBody:
 
     async def read(self, limit: int) -> bytes:
         """Return all of it; Refused (EntityTooLarge) when it is longer than `limit`."""
-        if self.length == 0:
-            return b""
-        pieces = []
-        size = 0
-        async for chunk in self.chunks():
-            pieces.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise Refused("EntityTooLarge", MaxSizeAllowed=str(limit))
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return b"" if self.length == 0 else await collected(self.chunks(), limit)
 
     def _go_on(self) -> None:
         if self.awaits_continue and self._request.transport is not None:
             self._request.transport.write(_CONTINUE)
         self.awaits_continue = False
+
+
+async def collected(chunks: AsyncIterator[bytes], limit: int) -> bytes:
+    """Return all chunks as one; Refused (EntityTooLarge) when they are more than `limit` bytes."""
+    pieces = []
+    size = 0
+    async for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise Refused("EntityTooLarge", MaxSizeAllowed=str(limit))
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def flipped(chunk: bytes, at: int) -> bytes:

@@ -11,8 +11,19 @@ from ossfs.emulator.refusals import Refused, invalid
 from ossfs.emulator.storage import Storage
 
 ACLS = ("private", "public-read", "public-read-write")
-STORAGE_CLASSES = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
-ARCHIVED = frozenset(STORAGE_CLASSES[2:])
+STORAGE_CLASSES = (
+    "Standard",
+    "IA",
+    "Archive",
+    "ColdArchive",
+    "DeepColdArchive",
+    "Intelligent",
+    "ArchiveInstant",
+    "OneZone",
+    "Reduced",
+)
+"""Of all dialects; none has all of them."""
+ARCHIVED = frozenset(("Archive", "ColdArchive", "DeepColdArchive"))
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
@@ -26,6 +37,7 @@ class Bucket(NamedTuple):
     storage_class: str
     redundancy: str
     versioning: str
+    renames: int = 0
 
 
 class Usage(NamedTuple):
@@ -50,25 +62,33 @@ class Buckets:
         self._known: dict[str, Bucket] = {}
 
     def create(
-        self, name: str, *, acl: str = "", storage_class: str = "", redundancy: str = ""
+        self,
+        name: str,
+        *,
+        acl: str = "",
+        storage_class: str = "",
+        redundancy: str = "",
+        new: bool = False,
     ) -> None:
-        """Make a bucket; again with nothing that differs is fine, as for its owner on OSS."""
+        """Make a bucket; again with nothing that differs is fine, unless it must be `new`."""
         check_name(name)
         if acl and acl not in ACLS:
-            raise invalid("x-oss-acl", acl)
+            raise invalid("acl", acl)
         if storage_class and storage_class not in STORAGE_CLASSES:
             raise invalid("StorageClass", storage_class)
         existing = self._find(name)
         if existing:
+            if new:
+                raise Refused("BucketAlreadyOwnedByYou", BucketName=name)
             if storage_class not in ("", existing.storage_class):
                 raise Refused("BucketAlreadyExists", BucketName=name)
             if acl:
                 self.set(name, acl=acl)
             return
         now = self._storage.clock.now_ns()
-        row = (name, now, acl or "private", storage_class or "Standard", redundancy or "LRS", "")
+        row = (name, now, acl or "private", storage_class or "Standard", redundancy or "LRS", "", 0)
         with self._storage.change() as change:
-            change.db.execute("INSERT INTO buckets VALUES (?,?,?,?,?,?)", row)
+            change.db.execute("INSERT INTO buckets VALUES (?,?,?,?,?,?,?)", row)
 
     def get(self, name: str) -> Bucket:
         """Return a bucket; Refused (NoSuchBucket) when there is none."""
@@ -79,17 +99,25 @@ class Buckets:
         self._known[name] = bucket
         return bucket
 
-    def set(self, name: str, *, acl: str | None = None, versioning: str | None = None) -> None:
+    def set(
+        self,
+        name: str,
+        *,
+        acl: str | None = None,
+        versioning: str | None = None,
+        renames: bool | None = None,
+    ) -> None:
         """Change the settings that are given."""
         bucket = self.get(name)
         if acl is not None and acl not in ACLS:
-            raise invalid("x-oss-acl", acl)
+            raise invalid("acl", acl)
         with self._storage.change() as change:
             change.db.execute(
-                "UPDATE buckets SET acl=?, versioning=? WHERE name=?",
+                "UPDATE buckets SET acl=?, versioning=?, renames=? WHERE name=?",
                 (
                     bucket.acl if acl is None else acl,
                     bucket.versioning if versioning is None else versioning,
+                    bucket.renames if renames is None else renames,
                     name,
                 ),
             )

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from ossfs.emulator.files import Segment
 from ossfs.emulator.refusals import Refused
+from ossfs.emulator.words import Words
 
 
 class Body(Protocol):
@@ -49,14 +50,22 @@ class Call:
     headers: Mapping[str, str]
     body: Body
     request_id: str
+    words: Words
+    """Of the dialect the request is in."""
     bucket: str = ""
     key: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     """The first value of each parameter."""
     anonymous: bool = False
+    sums: dict[str, str] = field(default_factory=dict)
+    """Checksums of the body in base64 by algorithm, once it was read (S3)."""
 
     def __post_init__(self) -> None:
         self.query = dict(reversed(self.parameters))
+
+    def own(self, name: str) -> str | None:
+        """Return the value of one of the dialect's own headers, None when it was not sent."""
+        return self.headers.get(self.words.prefix + name)
 
 
 @dataclass(slots=True)

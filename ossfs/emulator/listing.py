@@ -24,6 +24,8 @@ class Listed(NamedTuple):
     kind: str
     storage_class: str
     modified_ns: int
+    crc: str
+    sums: str
 
 
 class ListedUpload(NamedTuple):
@@ -55,7 +57,7 @@ def objects(
 
     def scan(start: bytes) -> Iterator[tuple[bytes, Listed]]:
         rows = storage.db.execute(
-            "SELECT key, size, etag, kind, storage_class, modified_ns FROM objects "
+            "SELECT key, size, etag, kind, storage_class, modified_ns, crc, sums FROM objects "
             "WHERE bucket=? AND key>=? ORDER BY key",
             (bucket, start),
         )

@@ -10,13 +10,14 @@ import hashlib
 import itertools
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ossfs.crc64 import combine
+from ossfs.emulator import checksums
 from ossfs.emulator.buckets import Bucket
 from ossfs.emulator.files import Received, Segment
-from ossfs.emulator.objects import MULTIPART, Attributes, Objects, Row
+from ossfs.emulator.objects import MULTIPART, Attributes, Guard, Objects, Row
 from ossfs.emulator.refusals import Refused, invalid
 from ossfs.emulator.storage import Change, Storage
 
@@ -33,6 +34,14 @@ class Upload(NamedTuple):
     headers: str
     tags: str
     sequential: bool
+    sums: str
+    """JSON: algorithm and type of the checksum the object will have."""
+
+    @property
+    def checksum(self) -> dict[str, str]:
+        """Return `algorithm` and `type` of the object's checksum; empty when it has none."""
+        found: dict[str, str] = json.loads(self.sums) if self.sums else {}
+        return found
 
     @property
     def attributes(self) -> Attributes:
@@ -50,6 +59,17 @@ class Part(NamedTuple):
     etag: str
     crc: str
     modified_ns: int
+    sums: str
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """Return the part's checksums in base64 by algorithm."""
+        found: dict[str, str] = json.loads(self.sums) if self.sums else {}
+        return found
+
+
+Listed = tuple[int, str, dict[str, str]]
+"""A part to complete with: number, ETag, checksums by algorithm."""
 
 
 class Multipart:
@@ -64,7 +84,7 @@ class Multipart:
         upload = f"{self._storage.files.new_id():016X}{secrets.token_hex(8).upper()}"
         with self._storage.change() as change:
             change.db.execute(
-                "INSERT INTO uploads VALUES (?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO uploads VALUES (?,?,?,?,?,?,?,?,?,?)",
                 (
                     bucket.name,
                     key.encode(),
@@ -75,6 +95,7 @@ class Multipart:
                     json.dumps(given.headers),
                     json.dumps(given.tags) if given.tags else "",
                     sequential,
+                    json.dumps(given.sums) if given.sums else "",
                 ),
             )
         return upload
@@ -82,8 +103,8 @@ class Multipart:
     def get(self, bucket: str, key: str, upload: str) -> Upload:
         """Return an upload; Refused (NoSuchUpload) when there is none."""
         row = self._storage.db.execute(
-            "SELECT id, created_ns, storage_class, acl, headers, tags, sequential FROM uploads "
-            "WHERE bucket=? AND key=? AND id=?",
+            "SELECT id, created_ns, storage_class, acl, headers, tags, sequential, sums "
+            "FROM uploads WHERE bucket=? AND key=? AND id=?",
             (bucket, key.encode(), upload),
         ).fetchone()
         if row is None:
@@ -106,30 +127,33 @@ class Multipart:
         if number != (last or 0) + 1:
             raise Refused("PartNotSequential", "Parts must be sent in order, beginning with 1.")
 
-    def put_part(self, bucket: str, key: str, upload: str, number: int, body: Received) -> Part:
-        """Store a part that was received; one of the same number is replaced."""
-        etag = body.md5.hex().upper()
-        segments = [Segment(body.blob, 0, body.size)]
-        return self._store(bucket, key, upload, number, (body.size, etag, str(body.crc)), segments)
-
-    def copy_part(
-        self, bucket: str, key: str, upload: str, number: int, body: Received, source: list[Segment]
-    ) -> Part:
-        """Store a part whose bytes are `source`, the sums of which are in `body`."""
-        sums = (body.size, body.md5.hex().upper(), str(body.crc))
-        return self._store(bucket, key, upload, number, sums, source)
-
-    def _store(
+    def put_part(
         self,
         bucket: str,
         key: str,
         upload: str,
         number: int,
-        sums: tuple[int, str, str],
-        segments: list[Segment],
+        body: Received,
+        *,
+        segments: list[Segment] | None = None,
+        sums: Mapping[str, str],
     ) -> Part:
+        """
+        Store a part that was received; one of the same number is replaced.
+
+        `segments`: where its bytes are, when they are another object's (`body` has the
+        sums); `sums`: checksums in base64.
+        """
+        if segments is None:
+            segments = [Segment(body.blob, 0, body.size)]
         part = Part(
-            number, self._storage.files.new_id(), *sums, modified_ns=self._storage.clock.now_ns()
+            number,
+            self._storage.files.new_id(),
+            body.size,
+            body.md5.hex().upper(),
+            str(body.crc),
+            self._storage.clock.now_ns(),
+            json.dumps(sums) if sums else "",
         )
         with self._storage.change() as change:
             # Again, now that the body is here: an abort may have come first.
@@ -140,7 +164,7 @@ class Multipart:
             if old:
                 change.drop_content(old[0])
             change.db.execute(
-                "INSERT OR REPLACE INTO parts VALUES (?,?,?,?,?,?,?)", (upload, *part)
+                "INSERT OR REPLACE INTO parts VALUES (?,?,?,?,?,?,?,?)", (upload, *part)
             )
             change.add_segments(part.content, segments)
         return part
@@ -148,7 +172,7 @@ class Multipart:
     def parts(self, upload: str, after: int = 0, limit: int = MAX_PARTS) -> list[Part]:
         """Return at most `limit` parts with numbers behind `after`, in order."""
         rows = self._storage.db.execute(
-            "SELECT number, content, size, etag, crc, modified_ns FROM parts "
+            "SELECT number, content, size, etag, crc, modified_ns, sums FROM parts "
             "WHERE upload=? AND number>? ORDER BY number LIMIT ?",
             (upload, after, limit),
         )
@@ -159,30 +183,30 @@ class Multipart:
         bucket: Bucket,
         key: str,
         upload: str,
-        listed: Sequence[tuple[int, str]] | None,
+        listed: Sequence[Listed] | None,
         *,
         acl: str = "",
-        forbid: bool,
+        guard: Guard,
+        smallest: int,
     ) -> Row:
         """
-        Make the listed parts (number, ETag), None: all of them, the object of `key`.
+        Make the listed parts, None: all of them, the object of `key`.
 
         Parts that are not listed are dropped. Refused when a part is absent, differs, is
-        out of order or, but for the last, too small.
+        out of order or, but for the last, smaller than `smallest`.
         """
         begun = self.get(bucket.name, key, upload)
         there = self.parts(upload)
         used = there if listed is None else _chosen(there, listed, upload)
-        self._check_sizes(used)
+        _check_sizes(used, smallest)
         given = begun.attributes
         row = self._objects.new_row(
             bucket, given, kind=MULTIPART, size=sum(part.size for part in used)
-        )._replace(etag=_etag(used), crc=_crc(used))
+        )._replace(etag=_etag(used), crc=_crc(used), sums=_sums(begun, used))
         if acl:
             row = row._replace(acl=acl)
         with self._storage.change() as change:
-            if forbid:
-                self._objects.check_absent(bucket.name, key)
+            guard(self._objects.find(bucket.name, key))
             self._objects.replace(change, bucket.name, key, row)
             end = 0
             for part in used:
@@ -207,24 +231,24 @@ class Multipart:
             "DELETE FROM uploads WHERE bucket=? AND key=? AND id=?", (bucket, key.encode(), upload)
         )
 
-    def _check_sizes(self, used: Sequence[Part]) -> None:
-        if not used:
-            raise Refused("MalformedXML", "The upload has no parts.")
-        smallest = self._storage.limits.min_part
-        for part in used[:-1]:
-            if part.size < smallest:
-                raise Refused(
-                    "EntityTooSmall",
-                    "Your proposed upload smaller than the minimum allowed size.",
-                    ProposedSize=str(part.size),
-                    MinSizeAllowed=str(smallest),
-                    PartNumber=str(part.number),
-                    PartETag=part.etag,
-                )
+
+def _check_sizes(used: Sequence[Part], smallest: int) -> None:
+    if not used:
+        raise Refused("MalformedXML", "The upload has no parts.")
+    for part in used[:-1]:
+        if part.size < smallest:
+            raise Refused(
+                "EntityTooSmall",
+                "Your proposed upload smaller than the minimum allowed size.",
+                ProposedSize=str(part.size),
+                MinSizeAllowed=str(smallest),
+                PartNumber=str(part.number),
+                PartETag=part.etag,
+            )
 
 
-def _chosen(there: Sequence[Part], listed: Sequence[tuple[int, str]], upload: str) -> list[Part]:
-    numbers = [number for number, _ in listed]
+def _chosen(there: Sequence[Part], listed: Sequence[Listed], upload: str) -> list[Part]:
+    numbers = [number for number, *_ in listed]
     if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
         raise Refused(
             "InvalidPartOrder",
@@ -233,9 +257,13 @@ def _chosen(there: Sequence[Part], listed: Sequence[tuple[int, str]], upload: st
         )
     by_number = {part.number: part for part in there}
     chosen = []
-    for number, etag in listed:
+    for number, etag, sums in listed:
         part = by_number.get(number)
-        if part is None or part.etag.upper() != etag.strip().strip('"').upper():
+        if (
+            part is None
+            or part.etag.upper() != etag.strip().strip('"').upper()
+            or not sums.items() <= part.checksums.items()
+        ):
             raise Refused(
                 "InvalidPart",
                 "One or more of the specified parts could not be found or the specified "
@@ -258,3 +286,15 @@ def _crc(parts: Sequence[Part]) -> str:
     for part in parts:
         crc = combine(crc, int(part.crc), part.size)
     return str(crc)
+
+
+def _sums(begun: Upload, parts: Sequence[Part]) -> str:
+    """Return the object's checksum, made of those of its parts, as it is stored."""
+    wanted = begun.checksum
+    if not wanted:
+        return ""
+    name = wanted["algorithm"]
+    each = [(part.checksums[name], part.size) for part in parts]
+    whole = wanted["type"] == checksums.FULL_OBJECT
+    value = checksums.of_whole(name, each) if whole else checksums.of_parts(name, each)
+    return json.dumps({name: value, "type": wanted["type"]})

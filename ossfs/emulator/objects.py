@@ -10,6 +10,7 @@ Threads: the event loop's thread only.
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -26,10 +27,10 @@ NORMAL, MULTIPART, APPENDABLE, SYMLINK = "Normal", "Multipart", "Appendable", "S
 
 _COLUMNS = (
     "content, kind, size, etag, crc, md5, modified_ns, storage_class, acl, headers, tags, "
-    "target, ready_ns, expiry_ns"
+    "target, ready_ns, expiry_ns, sums"
 )
 _FIND = f"SELECT {_COLUMNS} FROM objects WHERE bucket=? AND key=?"  # noqa: S608  # a constant
-_REPLACE = "INSERT OR REPLACE INTO objects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_REPLACE = "INSERT OR REPLACE INTO objects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
 class Row(NamedTuple):
@@ -49,6 +50,7 @@ class Row(NamedTuple):
     target: str
     ready_ns: int = 0
     expiry_ns: int = 0
+    sums: str = ""
 
     @property
     def modified_s(self) -> int:
@@ -70,6 +72,26 @@ class Attributes:
     """Empty: the bucket's."""
     acl: str = "default"
     tags: dict[str, str] = field(default_factory=dict)
+    sums: dict[str, str] = field(default_factory=dict)
+    """Checksums in base64 by algorithm, and their `type` (S3)."""
+
+
+Guard = Callable[["Row | None"], None]
+"""Raises Refused when the object that is there, or None, must not be replaced."""
+
+
+def anything(_row: "Row | None") -> None:
+    """Let whatever is there be replaced."""
+
+
+def absent(row: "Row | None") -> None:
+    """Raise Refused (FileAlreadyExists) when there is an object."""
+    if row is not None:
+        raise Refused("FileAlreadyExists")
+
+
+META = "meta-"
+"""Stored headers that begin so are user metadata; each dialect puts its own prefix before."""
 
 
 class Objects:
@@ -120,29 +142,23 @@ class Objects:
         if row.storage_class in ARCHIVED and not row.ready_ns <= now < row.expiry_ns:
             raise Refused("InvalidObjectState")
 
-    def check_absent(self, bucket: str, key: str) -> None:
-        """Raise Refused (FileAlreadyExists) when the key has an object."""
-        if self.find(bucket, key) is not None:
-            raise Refused("FileAlreadyExists", Key=key)
-
     def put(
-        self, bucket: Bucket, key: str, body: Received, given: Attributes, *, forbid: bool
+        self, bucket: Bucket, key: str, body: Received, given: Attributes, *, guard: Guard
     ) -> Row:
-        """Make `body` the object of `key`; `forbid`: only if there is none."""
+        """Make `body` the object of `key`; `guard` looks at what was there."""
         row = self.new_row(bucket, given, kind=NORMAL, size=body.size)._replace(
             etag=body.md5.hex().upper(),
             crc=str(body.crc),
             md5=base64.b64encode(body.md5).decode(),
         )
-        return self.create(bucket.name, key, row, [Segment(body.blob, 0, body.size)], forbid=forbid)
+        return self.create(bucket.name, key, row, [Segment(body.blob, 0, body.size)], guard=guard)
 
     def create(
-        self, bucket: str, key: str, row: Row, segments: list[Segment], *, forbid: bool
+        self, bucket: str, key: str, row: Row, segments: list[Segment], *, guard: Guard
     ) -> Row:
         """Store an object of these segments in one transaction of its own."""
         with self._storage.change() as change:
-            if forbid:
-                self.check_absent(bucket, key)
+            guard(self.find(bucket, key))
             self.replace(change, bucket, key, row)
             change.add_segments(row.content, segments)
         return row
@@ -170,16 +186,20 @@ class Objects:
                 self.remove(change, bucket, key)
 
     def copy(
-        self, source: Row, bucket: Bucket, key: str, given: Attributes, *, forbid: bool
+        self, source: Row, bucket: Bucket, key: str, given: Attributes, *, guard: Guard
     ) -> Row:
         """Make a copy of `source` the object of `key`, sharing its files."""
         row = self.new_row(bucket, given, kind=source.kind, size=source.size)._replace(
-            etag=source.etag, crc=source.crc, md5=source.md5, target=source.target
+            etag=source.etag,
+            crc=source.crc,
+            md5=source.md5,
+            target=source.target,
+            sums=source.sums,
         )
         if row.kind != SYMLINK:
             row = row._replace(kind=NORMAL)
         segments = self._storage.segments(source.content, 0, source.size)
-        return self.create(bucket.name, key, row, segments, forbid=forbid)
+        return self.create(bucket.name, key, row, segments, guard=guard)
 
     def check_append(self, bucket: str, key: str, position: int) -> Row | None:
         """Return the object to append to, None for a new one; Refused when not possible."""
@@ -191,15 +211,23 @@ class Objects:
             raise Refused(
                 "PositionNotEqualToLength",
                 "Position is not equal to file length",
-                headers={"x-oss-next-append-position": str(size)},
+                headers={"next-append": str(size)},
             )
         return row
 
     def append(
-        self, bucket: Bucket, key: str, position: int, body: Received, given: Attributes
+        self,
+        bucket: Bucket,
+        key: str,
+        position: int,
+        body: Received,
+        given: Attributes,
+        *,
+        guard: Guard,
     ) -> Row:
         """Add `body` at the end of an appendable object, or make one."""
         old = self.check_append(bucket.name, key, position)
+        guard(old)
         if old is not None and not body.size:
             return old
         row = old or self.new_row(bucket, given, kind=APPENDABLE, size=0)
@@ -218,12 +246,12 @@ class Objects:
         return row
 
     def put_symlink(
-        self, bucket: Bucket, key: str, target: str, given: Attributes, *, forbid: bool
+        self, bucket: Bucket, key: str, target: str, given: Attributes, *, guard: Guard
     ) -> Row:
         """Make `key` a link to another key of the bucket, existing or not."""
         etag = hashlib.md5(target.encode(), usedforsecurity=False).hexdigest().upper()
         row = self.new_row(bucket, given, kind=SYMLINK, size=0)._replace(target=target, etag=etag)
-        return self.create(bucket.name, key, row, [], forbid=forbid)
+        return self.create(bucket.name, key, row, [], guard=guard)
 
     def set_acl(self, bucket: str, key: str, acl: str) -> None:
         """Change an object's ACL and nothing else."""
@@ -263,7 +291,19 @@ class Objects:
             headers=json.dumps(given.headers),
             tags=json.dumps(given.tags) if given.tags else "",
             target="",
+            sums=json.dumps(given.sums) if given.sums else "",
         )
+
+    def rename(self, bucket: str, key: str, to: str, *, guard: Guard) -> None:
+        """Let `to` name what `key` names now; Refused (NoSuchKey) when that is nothing."""
+        row = self.get(bucket, key)
+        with self._storage.change() as change:
+            guard(self.find(bucket, to))
+            self.replace(change, bucket, to, row)
+            if to != key:
+                change.db.execute(
+                    "DELETE FROM objects WHERE bucket=? AND key=?", (bucket, key.encode())
+                )
 
     def _update(self, bucket: str, key: str, row: Row) -> None:
         with self._storage.change() as change:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from hashlib import md5
 
 from ossfs.crc64 import crc64
+from ossfs.emulator.checksums import Running
 from ossfs.emulator.exchange import Body
 from ossfs.emulator.files import Files, FileWriter, Received, Segment
 from ossfs.emulator.refusals import Refused
@@ -42,12 +43,18 @@ async def received(files: Files, body: Body, limit: int) -> AsyncIterator[Receiv
         raise
 
 
-async def sums(files: Files, segments: Sequence[Segment]) -> Received:
-    """Return size, MD5 and CRC of bytes that are already on disk (`blob` is 0)."""
+async def sums(
+    files: Files, segments: Sequence[Segment], another: Running | None = None
+) -> Received:
+    """
+    Return size, MD5 and CRC of bytes that are already on disk (`blob` is 0).
+
+    `another` checksum gets the bytes too.
+    """
     blobs = [segment.blob for segment in segments]
     files.pin(blobs)
     try:
-        return await asyncio.to_thread(_sums, files, segments)
+        return await asyncio.to_thread(_sums, files, segments, another)
     finally:
         files.unpin(blobs)
 
@@ -97,7 +104,7 @@ def _written(writer: FileWriter, batch: list[bytes]) -> asyncio.Future[tuple[Non
     )
 
 
-def _sums(files: Files, segments: Sequence[Segment]) -> Received:
+def _sums(files: Files, segments: Sequence[Segment], another: Running | None) -> Received:
     hashed = md5(usedforsecurity=False)
     crc = size = 0
     for blob, offset, length in segments:
@@ -105,5 +112,7 @@ def _sums(files: Files, segments: Sequence[Segment]) -> Received:
             piece = files.read([Segment(blob, offset + start, min(_BATCH, length - start))])
             hashed.update(piece)
             crc = crc64(piece, crc)
+            if another is not None:
+                another.update(piece)
             size += len(piece)
     return Received(0, size, hashed.digest(), crc)

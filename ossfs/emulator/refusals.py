@@ -17,15 +17,20 @@ _CODES_BY_STATUS = {
     "InvalidDigest InvalidCRC64 MalformedXML EntityTooLarge EntityTooSmall InvalidPart "
     "InvalidPartOrder FilePartNotExist PartNotSequential IncompleteBody RequestTimeout InvalidURI "
     "InvalidRequest BadRequest NotImplemented OperationNotSupported NotSymlink MetadataTooLarge "
-    "InvalidTargetType InvalidTag InvalidEncryptionAlgorithmError InvalidStorageClass",
+    "InvalidTargetType InvalidTag BadDigest XAmzContentSHA256Mismatch "
+    "MalformedTrailerError InvalidEncryptionAlgorithmError InvalidStorageClass",
     403: "AccessDenied SignatureDoesNotMatch InvalidAccessKeyId InvalidSecurityToken "
     "SecurityTokenExpired AccessKeyIdAndSecurityTokenNotMatch RequestTimeTooSkewed "
     "SecondLevelDomainForbidden InvalidObjectState",
     404: "NoSuchBucket NoSuchKey NoSuchUpload NoSuchVersion SymlinkTargetNotExist "
     "NoSuchLifecycle NoSuchCORSConfiguration NoSuchWebsiteConfiguration NoSuchBucketPolicy "
-    "NoSuchServerSideEncryptionRule",
+    "NoSuchServerSideEncryptionRule ServerSideEncryptionConfigurationNotFoundError "
+    "NoSuchLifecycleConfiguration ObjectLockConfigurationNotFoundError NoSuchTagSet "
+    "OwnershipControlsNotFoundError NoSuchPublicAccessBlockConfiguration "
+    "ReplicationConfigurationNotFoundError",
     405: "MethodNotAllowed",
-    409: "BucketAlreadyExists BucketNotEmpty PositionNotEqualToLength ObjectNotAppendable "
+    409: "BucketAlreadyExists BucketAlreadyOwnedByYou ConditionalRequestConflict "
+    "BucketNotEmpty PositionNotEqualToLength ObjectNotAppendable "
     "FileAlreadyExists RestoreAlreadyInProgress PartAlreadyExist",
     411: "MissingContentLength",
     412: "PreconditionFailed",
@@ -43,7 +48,10 @@ _MESSAGES = {
     "EntityTooLarge": "Your proposed upload exceeds the maximum allowed size.",
     "FileAlreadyExists": "The object you specified already exists and can not be overwritten.",
     "InvalidAccessKeyId": "The OSS Access Key Id you provided does not exist in our records.",
+    "BadDigest": "The checksum you specified did not match what was received.",
     "InvalidDigest": "The Content-MD5 you specified was invalid.",
+    "BucketAlreadyOwnedByYou": "The bucket exists and you own it.",
+    "ConditionalRequestConflict": "A conflicting operation happened during the request.",
     "InvalidCRC64": "The x-oss-hash-crc64ecma you specified does not match the received bytes.",
     "InvalidObjectName": "The specified object is not valid.",
     "InvalidObjectState": "The operation is not valid for the object's state",
@@ -84,6 +92,8 @@ class Refused(Exception):
         super().__init__(code)
         self.code = code
         self.message = message or _MESSAGES.get(code, code)
+        self.injected = bool(status)
+        """The code is what a fault's rule says: no dialect has another word for it."""
         self.status = status or STATUS.get(code, 400)
         self.headers = headers
         self.fields = {**fields, **more}

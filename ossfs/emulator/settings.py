@@ -37,9 +37,11 @@ class Limits:
     max_copy: int = 5 * GIB
     """Between buckets, or when the storage class changes."""
     min_part: int = 102_400
+    """Of OSS."""
+    min_large_part: int = 5 << 20
+    """Of S3 and TOS."""
     max_part: int = 5 * GIB
     max_metadata: int = 8192
-    max_key: int = 1023
     max_delete_body: int = 2 << 20
 
 

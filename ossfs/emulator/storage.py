@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS buckets (
     acl           TEXT NOT NULL,        -- private, public-read, public-read-write
     storage_class TEXT NOT NULL,        -- of objects that name none
     redundancy    TEXT NOT NULL,        -- LRS or ZRS, only echoed
-    versioning    TEXT NOT NULL         -- '', Enabled, Suspended: only echoed
+    versioning    TEXT NOT NULL,        -- '', Enabled, Suspended: only echoed
+    renames       INTEGER NOT NULL      -- objects may be renamed (TOS)
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS objects (
@@ -46,11 +47,12 @@ CREATE TABLE IF NOT EXISTS objects (
     modified_ns   INTEGER NOT NULL,
     storage_class TEXT NOT NULL,
     acl           TEXT NOT NULL,        -- 'default': the bucket's
-    headers       TEXT NOT NULL,        -- JSON: what is given back with the object
+    headers       TEXT NOT NULL,        -- JSON: what is given back with it, `meta-` for metadata
     tags          TEXT NOT NULL,        -- JSON object, '' when there are none
     target        TEXT NOT NULL,        -- key a symlink points to
     ready_ns      INTEGER NOT NULL,     -- restored from archive at, 0: never asked
     expiry_ns     INTEGER NOT NULL,     -- the restored copy ends
+    sums          TEXT NOT NULL,        -- JSON: checksums the client sent, '' when none
     PRIMARY KEY (bucket, key)
 ) WITHOUT ROWID;
 
@@ -74,6 +76,7 @@ CREATE TABLE IF NOT EXISTS uploads (
     headers       TEXT NOT NULL,
     tags          TEXT NOT NULL,
     sequential    INTEGER NOT NULL,     -- parts must arrive in order
+    sums          TEXT NOT NULL,        -- JSON: algorithm and type of the object's checksum
     PRIMARY KEY (bucket, key, id)
 ) WITHOUT ROWID;
 
@@ -85,10 +88,11 @@ CREATE TABLE IF NOT EXISTS parts (
     etag        TEXT NOT NULL,
     crc         TEXT NOT NULL,
     modified_ns INTEGER NOT NULL,
+    sums        TEXT NOT NULL,          -- JSON, as an object's
     PRIMARY KEY (upload, number)
 ) WITHOUT ROWID;
 """
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 
 
 class Change:

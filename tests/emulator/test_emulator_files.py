@@ -10,7 +10,7 @@ from ossfs.clock import FakeClock
 from ossfs.emulator.buckets import Buckets
 from ossfs.emulator.files import Received, Segment
 from ossfs.emulator.multipart import Multipart
-from ossfs.emulator.objects import Attributes, Objects
+from ossfs.emulator.objects import Attributes, Objects, anything
 from ossfs.emulator.settings import Limits
 from ossfs.emulator.storage import Storage
 
@@ -44,7 +44,7 @@ def received(storage, data):
 
 def put(storage, key, data):
     bucket = Buckets(storage).get("bucket")
-    return Objects(storage).put(bucket, key, received(storage, data), Attributes(), forbid=False)
+    return Objects(storage).put(bucket, key, received(storage, data), Attributes(), guard=anything)
 
 
 def content(storage, key):
@@ -61,7 +61,7 @@ def test_a_copy_shares_the_file(tmp_path, storage):
     """Copying writes nothing; the bytes live until the last object goes."""
     source = put(storage, "a", b"x" * 1000)
     objects, bucket = Objects(storage), Buckets(storage).get("bucket")
-    objects.copy(source, bucket, "b", Attributes(), forbid=False)
+    objects.copy(source, bucket, "b", Attributes(), guard=anything)
     assert on_disk(tmp_path, storage) == 1
 
     objects.delete("bucket", ["a"])
@@ -114,13 +114,12 @@ def test_completing_moves_no_bytes(tmp_path, storage):
     upload = multipart.initiate(bucket, "k", Attributes(), sequential=False)
     bodies = [received(storage, bytes([n]) * 102_400) for n in range(3)]
     parts = [
-        multipart.put_part("bucket", "k", upload, number, body)
+        multipart.put_part("bucket", "k", upload, number, body, sums={})
         for number, body in enumerate(bodies, 1)
     ]
 
-    row = multipart.complete(
-        bucket, "k", upload, [(part.number, part.etag) for part in parts[1:]], forbid=False
-    )
+    listed = [(part.number, part.etag, {}) for part in parts[1:]]
+    row = multipart.complete(bucket, "k", upload, listed, guard=anything, smallest=1)
 
     found = storage.segments(row.content, 0, row.size)
     assert [Segment(body.blob, 0, 102_400) for body in bodies[1:]] == found
@@ -132,7 +131,7 @@ def test_abort_removes_the_parts(tmp_path, storage):
     multipart = Multipart(storage, Objects(storage))
     bucket = Buckets(storage).get("bucket")
     upload = multipart.initiate(bucket, "k", Attributes(), sequential=False)
-    multipart.put_part("bucket", "k", upload, 1, received(storage, b"x"))
+    multipart.put_part("bucket", "k", upload, 1, received(storage, b"x"), sums={})
 
     multipart.abort("bucket", "k", upload)
 

@@ -10,7 +10,7 @@ from ossfs.clock import FakeClock
 from ossfs.emulator import listing
 from ossfs.emulator.buckets import Buckets
 from ossfs.emulator.multipart import Multipart
-from ossfs.emulator.objects import Attributes, Objects
+from ossfs.emulator.objects import Attributes, Objects, anything
 from ossfs.emulator.receiving import EMPTY
 from ossfs.emulator.settings import Limits
 from ossfs.emulator.storage import Storage
@@ -30,7 +30,7 @@ def fill(storage, keys):
     objects, bucket = Objects(storage), Buckets(storage).get("bucket")
     storage.db.execute("DELETE FROM objects")
     for key in keys:
-        objects.put(bucket, key, EMPTY, Attributes(), forbid=False)
+        objects.put(bucket, key, EMPTY, Attributes(), guard=anything)
 
 
 def expected(keys, prefix, after, delimiter):
@@ -93,12 +93,12 @@ def test_pages_join_without_gap_or_repetition(storage, keys, delimiter, limit):
 def test_a_group_is_jumped_over(storage):
     """Listing a directory beside 20,000 keys of another costs a few rows, not 20,000."""
     bucket = Buckets(storage).get("bucket")
-    row = Objects(storage).put(bucket, "b/first", EMPTY, Attributes(), forbid=False)
+    row = Objects(storage).put(bucket, "b/first", EMPTY, Attributes(), guard=anything)
     rows = (("bucket", b"b/%06d" % number, *row) for number in range(20_000))
     marks = ",".join("?" * (len(row) + 2))
     storage.db.executemany(f"INSERT INTO objects VALUES ({marks})", rows)
     fill_after = Objects(storage)
-    fill_after.put(bucket, "c", EMPTY, Attributes(), forbid=False)
+    fill_after.put(bucket, "c", EMPTY, Attributes(), guard=anything)
     steps = itertools.count()
     storage.db.set_progress_handler(lambda: next(steps) and None, 100)
 

@@ -8,6 +8,7 @@ from multidict import CIMultiDict
 
 from ossfs.emulator.exchange import Call
 from ossfs.emulator.oss.signatures import verify
+from ossfs.emulator.oss.words import WORDS
 from ossfs.emulator.refusals import Refused
 from ossfs.emulator.settings import Secret, Settings
 
@@ -38,7 +39,7 @@ class Vector(NamedTuple):
         """Return the request as the server sees it."""
         return Call(
             self.method, HOST, "/" + self.key, self.query, CIMultiDict(self.headers),
-            None, "REQUEST", self.bucket, self.key,
+            None, "REQUEST", WORDS, self.bucket, self.key,
         )  # fmt: skip
 
     def settings(self):

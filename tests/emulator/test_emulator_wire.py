@@ -210,7 +210,7 @@ def test_conditions(wire):
         ({"x-oss-meta-a": "x" * 8192}, 400, "MetadataTooLarge"),
         ({"x-oss-meta-a_b": "x"}, 400, "InvalidArgument"),
         ({"x-oss-tagging": "&".join(f"k{n}=v" for n in range(11))}, 400, "InvalidTag"),
-        ({"x-oss-callback": "e30="}, 400, "NotImplemented"),
+        ({"x-oss-callback": "e30="}, 400, "InvalidArgument"),
         ({"x-oss-forbid-overwrite": "true"}, 409, "FileAlreadyExists"),
         ({"x-oss-forbid-overwrite": "maybe"}, 400, "InvalidArgument"),
     ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ossfs.emulator.oss import xml
+from ossfs.emulator import tree as xml
 from ossfs.emulator.refusals import Refused
 
 # Carriage returns are written as references, so every character comes back.
@@ -16,7 +16,7 @@ def test_what_is_written_is_read(keys):
     """Any key survives, control characters included."""
     nodes = [("Object", [("Key", key)]) for key in keys]
 
-    root = xml.parse(xml.document("Delete", nodes))
+    root = xml.parse_xml(xml.xml_document("Delete", nodes))
 
     assert keys == [one.find("Key") for one in root.all("Object")]
 
@@ -40,7 +40,7 @@ def test_what_is_written_is_read(keys):
 )
 def test_tolerated(text, key):
     """References to forbidden characters, raw ones, namespaces, comments, CDATA."""
-    assert key == xml.parse(text).find("Key")
+    assert key == xml.parse_xml(text).find("Key")
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,6 @@ def test_tolerated(text, key):
 def test_refused(text):
     """What is no document is MalformedXML, not a crash."""
     with pytest.raises(Refused) as caught:
-        xml.parse(text)
+        xml.parse_xml(text)
 
     assert "MalformedXML" == caught.value.code

@@ -1,1 +1,1 @@
-"""The OSS dialect: addresses, signatures, XML, headers, over the server's operations."""
+"""The OSS dialect."""

@@ -7,11 +7,12 @@ has no body, so the same document goes into `x-oss-err`, base64.
 
 import base64
 
+from ossfs.emulator.errors import Renamed, not_modified, told
 from ossfs.emulator.exchange import Answer
-from ossfs.emulator.oss import xml
+from ossfs.emulator.oss.words import WORDS
 from ossfs.emulator.refusals import Refused
+from ossfs.emulator.tree import xml_document
 
-_NOT_MODIFIED = 304
 _EC = {
     "AccessDenied": "0003-00000001",
     "FileAlreadyExists": "0026-00000002",
@@ -22,27 +23,35 @@ _EC = {
     "PartAlreadyExist": "0042-00000108",
     "PositionNotEqualToLength": "0026-00000016",
 }
+_RENAMED: Renamed = {
+    "BadDigest": ("InvalidDigest", 400),
+    "InvalidStorageClass": ("InvalidArgument", 400),
+}
 
 
-def answer_of(error: Refused, *, method: str, host: str, request_id: str) -> Answer:
+def answer_of(error: Refused, *, method: str, host: str, request_id: str, path: str) -> Answer:  # noqa: ARG001  # one signature for all dialects
     """Return the answer to a request that was refused."""
-    if error.status == _NOT_MODIFIED:
-        return Answer(_NOT_MODIFIED, dict(error.headers))
-    fields = dict(error.fields)
-    code = fields.pop("EC", _EC.get(error.code, ""))
-    body = xml.document(
+    unchanged = not_modified(error)
+    if unchanged is not None:
+        return unchanged
+    code, status, headers, fields = told(error, WORDS, _RENAMED)
+    if "AccessKeyId" in fields:
+        fields["OSSAccessKeyId"] = fields.pop("AccessKeyId")
+    ec = fields.pop("EC", _EC.get(code, ""))
+    body = xml_document(
         "Error",
         [
-            ("Code", error.code),
+            ("Code", code),
             ("Message", error.message),
             ("RequestId", request_id),
             ("HostId", fields.pop("HostId", host)),
             *fields.items(),
-            *([("EC", code)] if code else []),
+            *([("EC", ec)] if ec else []),
         ],
     )
-    headers = {**error.headers, **({"x-oss-ec": code} if code else {})}
+    if ec:
+        headers["x-oss-ec"] = ec
     if method == "HEAD":
         headers["x-oss-err"] = base64.b64encode(body).decode()
-        return Answer(error.status, headers)
-    return Answer(error.status, {**headers, "Content-Type": "application/xml"}, body)
+        return Answer(status, headers)
+    return Answer(status, {**headers, "Content-Type": "application/xml"}, body)

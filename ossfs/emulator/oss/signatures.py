@@ -7,19 +7,30 @@ cannot agree with itself.
 
 import base64
 import hmac
+import re
 from collections.abc import Iterable
-from functools import lru_cache
-from hashlib import sha256
 from urllib.parse import quote
 
 from ossfs.emulator.conditions import seconds_of
 from ossfs.emulator.exchange import Call
-from ossfs.emulator.oss.times import basic_seconds_of, iso
 from ossfs.emulator.refusals import Refused, invalid
 from ossfs.emulator.settings import Secret, Settings
+from ossfs.emulator.times import basic_seconds_of
+from ossfs.emulator.v4 import (
+    UNSIGNED,
+    Scheme,
+    check_skew,
+    check_token,
+    encoded,
+    expired,
+    mismatch,
+    octets,
+    secret_of,
+    verify_header,
+    verify_url,
+)
 
 V4 = "OSS4-HMAC-SHA256"
-_WEEK_S = 604_800
 
 # The widest of the lists that clients sign; a parameter that is not here is not signed in V1.
 _SUBRESOURCES = """
@@ -50,11 +61,12 @@ def verify(call: Call, settings: Settings, now_s: float) -> None:
     if authorization.startswith("OSS "):
         _verify_v1_header(call, settings, authorization[4:].strip(), now_s)
     elif authorization.startswith(V4 + " "):
-        _verify_v4_header(call, settings, authorization[len(V4) :], now_s)
+        _check_v4_header(call)
+        verify_header(call, SCHEME, settings, now_s)
     elif authorization:
         raise invalid("Authorization", authorization.partition(" ")[0])
     elif call.query.get("x-oss-signature-version") == V4:
-        _verify_v4_url(call, settings, now_s)
+        verify_url(call, SCHEME, settings, now_s)
     elif "OSSAccessKeyId" in call.query or "Signature" in call.query:
         _verify_v1_url(call, settings, now_s)
     else:
@@ -66,15 +78,15 @@ def verify(call: Call, settings: Settings, now_s: float) -> None:
 
 def _verify_v1_header(call: Call, settings: Settings, given: str, now_s: float) -> None:
     key_id, _, signature = given.partition(":")
-    secret = _secret_of(key_id, settings)
+    secret = secret_of(key_id, settings)
     date = call.headers.get("x-oss-date") or call.headers.get("Date", "")
     when = seconds_of(date) or basic_seconds_of(date)
     if when is None:
         raise Refused("AccessDenied", "OSS authentication requires a valid Date.")
     # The V1 signer of the second Python SDK forgets the prefix of the token's header.
     token = call.headers.get("x-oss-security-token") or call.headers.get("security-token", "")
-    _check_token(secret, token, now_s)
-    _check_skew(when, settings, now_s)
+    check_token(secret, token, now_s)
+    check_skew(when, settings, now_s, ec="0002-00000501")
     _check_v1(secret, key_id, signature, v1_string_to_sign(call, date))
 
 
@@ -85,10 +97,10 @@ def _verify_v1_url(call: Call, settings: Settings, now_s: float) -> None:
     if not (key_id and signature and expires.isdecimal()):
         raise Refused("AccessDenied", "Query-string authentication requires Signature, "
                       "Expires and OSSAccessKeyId parameters")  # fmt: skip
-    secret = _secret_of(key_id, settings)
+    secret = secret_of(key_id, settings)
     if int(expires) < now_s:
-        raise _expired(int(expires), now_s)
-    _check_token(secret, call.query.get("security-token", ""), now_s)
+        raise expired(int(expires), now_s)
+    check_token(secret, call.query.get("security-token", ""), now_s)
     _check_v1(secret, key_id, signature, v1_string_to_sign(call, expires))
 
 
@@ -115,61 +127,22 @@ def v1_string_to_sign(call: Call, date: str) -> str:
 
 
 def _check_v1(secret: Secret, key_id: str, signature: str, text: str) -> None:
-    digest = hmac.digest(secret.secret.encode(), _bytes(text), "sha1")
-    if not hmac.compare_digest(base64.b64encode(digest), _bytes(signature)):
-        raise _mismatch(key_id, signature, text, ec="0002-00000040")
+    digest = hmac.digest(secret.secret.encode(), octets(text), "sha1")
+    if not hmac.compare_digest(base64.b64encode(digest), octets(signature)):
+        raise mismatch(key_id, signature, text, ec="0002-00000040")
 
 
 # V4
 
 
-def _verify_v4_header(call: Call, settings: Settings, given: str, now_s: float) -> None:
-    fields = dict(_field(piece) for piece in given.split(","))
-    if "AdditionalHeaders" in fields and not fields["AdditionalHeaders"]:
-        raise Refused("InvalidArgument", "AdditionalHeaders must not be empty.", EC="0002-00000209")
-    if call.headers.get("x-oss-content-sha256") != "UNSIGNED-PAYLOAD":
-        raise invalid("x-oss-content-sha256", call.headers.get("x-oss-content-sha256", ""))
-    stamp = call.headers.get("x-oss-date") or call.headers.get("Date", "")
-    when = basic_seconds_of(stamp)
-    if when is None:
-        ec = "0002-00000502" if stamp else "0002-00000503"
-        raise Refused("InvalidArgument", "The date of the request is missing or invalid.", EC=ec)
-    key_id, scope = _scope(fields.get("Credential", ""), stamp, settings)
-    secret = _secret_of(key_id, settings)
-    _check_token(secret, call.headers.get("x-oss-security-token", ""), now_s)
-    _check_skew(when, settings, now_s, ec="0002-00000504")
-    additional = fields.get("AdditionalHeaders", "").split(";")
-    request = v4_canonical_request(call, call.parameters, additional)
-    _check_v4(secret, key_id, fields.get("Signature", ""), request, stamp, scope)
-
-
-def _verify_v4_url(call: Call, settings: Settings, now_s: float) -> None:
-    query = call.query
-    stamp, expires = query.get("x-oss-date", ""), query.get("x-oss-expires", "")
-    when = basic_seconds_of(stamp)
-    if when is None:
-        raise invalid("x-oss-date", stamp)
-    if not expires.isdecimal() or not 1 <= int(expires) <= _WEEK_S:
-        raise invalid("x-oss-expires", expires)
-    key_id, scope = _scope(query.get("x-oss-credential", ""), stamp, settings)
-    secret = _secret_of(key_id, settings)
-    if settings.max_skew_s is not None and when > now_s + settings.max_skew_s:
-        _check_skew(when, settings, now_s, ec="0002-00000504")
-    if when + int(expires) < now_s:
-        raise _expired(when + int(expires), now_s)
-    _check_token(secret, query.get("x-oss-security-token", ""), now_s)
-    signed = [pair for pair in call.parameters if pair[0] != "x-oss-signature"]
-    additional = query.get("x-oss-additional-headers", "").split(";")
-    request = v4_canonical_request(call, signed, additional)
-    _check_v4(secret, key_id, query.get("x-oss-signature", ""), request, stamp, scope)
-
-
 def v4_canonical_request(
-    call: Call, parameters: Iterable[tuple[str, str]], additional: Iterable[str]
+    call: Call, parameters: Iterable[tuple[str, str]], additional: str, payload: str
 ) -> str:
-    """Return the canonical request; `additional` are names of headers signed besides."""
+    """Return the canonical request; `additional` names headers that are signed besides."""
+    if payload != UNSIGNED:
+        raise invalid("x-oss-content-sha256", payload)
     # Sorted again: oss2 sorts the list in its header by first letters only.
-    extra = sorted({name.strip().lower() for name in additional if name.strip()})
+    extra = sorted({name.strip().lower() for name in additional.split(";") if name.strip()})
     headers = sorted(
         (name.lower(), value.strip())
         for name, value in call.headers.items()
@@ -177,120 +150,43 @@ def v4_canonical_request(
         or name.lower() in ("content-type", "content-md5")
         or name.lower() in extra
     )
-    encoded = sorted((_encoded(name), _encoded(value)) for name, value in parameters)
+    query = sorted((encoded(name), encoded(value)) for name, value in parameters)
     resource = f"/{call.bucket}/{call.key}" if call.bucket else "/"
     lines = [
         call.method,
-        quote(_bytes(resource), safe="/"),
-        "&".join(f"{name}={value}" if value else name for name, value in encoded),
+        quote(octets(resource), safe="/"),
+        "&".join(f"{name}={value}" if value else name for name, value in query),
         "".join(f"{name}:{value}\n" for name, value in headers),
         ";".join(name for name in extra if not _signed_anyway(name)),
-        "UNSIGNED-PAYLOAD",
+        payload,
     ]
     return "\n".join(lines)
-
-
-def _check_v4(
-    secret: Secret, key_id: str, signature: str, request: str, stamp: str, scope: str
-) -> None:
-    hashed = sha256(_bytes(request)).hexdigest()
-    text = f"{V4}\n{stamp}\n{scope}\n{hashed}"
-    mine = hmac.digest(_signing_key(secret.secret, scope), text.encode(), "sha256").hex()
-    if not hmac.compare_digest(mine.encode(), _bytes(signature)):
-        raise _mismatch(key_id, signature, text, ec="0002-00000201", request=request)
-
-
-@lru_cache(maxsize=64)
-def _signing_key(secret: str, scope: str) -> bytes:
-    key = ("aliyun_v4" + secret).encode()
-    for piece in scope.split("/"):
-        key = hmac.digest(key, _bytes(piece), "sha256")
-    return key
-
-
-def _scope(credential: str, stamp: str, settings: Settings) -> tuple[str, str]:
-    key_id, _, scope = credential.partition("/")
-    pieces = scope.split("/")
-    if len(pieces) != len(("date", "region", "product", "terminator")) or pieces[2:] != [
-        "oss",
-        "aliyun_v4_request",
-    ]:
-        raise invalid("Credential", credential)
-    date, region, *_ = pieces
-    if date != stamp[:8]:
-        raise invalid("Credential", credential, "The date of the scope is not that of x-oss-date.")
-    if settings.check_region and region != settings.region:
-        raise Refused(
-            "InvalidArgument",
-            "Invalid signing region in Authorization header.",
-            EC="0002-00000226",
-            Region=settings.region,
-        )
-    return key_id, scope
-
-
-def _field(piece: str) -> tuple[str, str]:
-    name, _, value = piece.strip().partition("=")
-    return name, value
 
 
 def _signed_anyway(name: str) -> bool:
     return name.startswith("x-oss-") or name in ("content-type", "content-md5")
 
 
-# Both
+SCHEME = Scheme(
+    algorithm="OSS4-HMAC-SHA256",
+    prefix="x-oss-",
+    service="oss",
+    terminator="aliyun_v4_request",
+    names="AdditionalHeaders",
+    canonical=v4_canonical_request,
+    key_start="aliyun_v4",
+    ecs={
+        "date": "0002-00000502",
+        "no date": "0002-00000503",
+        "skew": "0002-00000504",
+        "region": "0002-00000226",
+        "signature": "0002-00000201",
+    },
+)
 
 
-def _secret_of(key_id: str, settings: Settings) -> Secret:
-    secret = settings.credentials.get(key_id)
-    if secret is None:
-        raise Refused("InvalidAccessKeyId", OSSAccessKeyId=key_id, EC="0002-00000902")
-    return secret
-
-
-def _check_token(secret: Secret, token: str, now_s: float) -> None:
-    if secret.token != token:
-        raise Refused("InvalidSecurityToken", "The security token you provided is invalid.")
-    if secret.expires_s is not None and secret.expires_s <= now_s:
-        raise Refused("SecurityTokenExpired", "The security token you provided has expired.")
-
-
-def _check_skew(
-    when: float, settings: Settings, now_s: float, *, ec: str = "0002-00000501"
-) -> None:
-    if settings.max_skew_s is not None and abs(when - now_s) > settings.max_skew_s:
-        raise Refused(
-            "RequestTimeTooSkewed",
-            "The difference between the request time and the current time is too large.",
-            MaxAllowedSkewMilliseconds=str(int(settings.max_skew_s * 1000)),
-            RequestTime=iso(when),
-            ServerTime=iso(now_s),
-            EC=ec,
-        )
-
-
-def _expired(when: float, now_s: float) -> Refused:
-    return Refused("AccessDenied", "Request has expired.", Expires=iso(when), ServerTime=iso(now_s))
-
-
-def _mismatch(key_id: str, signature: str, text: str, *, ec: str, request: str = "") -> Refused:
-    canonical = {"CanonicalRequest": request} if request else {}
-    return Refused(
-        "SignatureDoesNotMatch",
-        "The request signature we calculated does not match the signature you provided. "
-        "Check your key and signing method.",
-        OSSAccessKeyId=key_id,
-        SignatureProvided=signature,
-        StringToSign=text,
-        StringToSignBytes=_bytes(text).hex(" ").upper(),
-        EC=ec,
-        fields=canonical,
-    )
-
-
-def _encoded(text: str) -> str:
-    return quote(_bytes(text), safe="")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _check_v4_header(call: Call) -> None:
+    if re.search(r"AdditionalHeaders=\s*(?:,|$)", call.headers["Authorization"]):
+        raise Refused("InvalidArgument", "AdditionalHeaders must not be empty.", EC="0002-00000209")
+    if "x-oss-content-sha256" not in call.headers:
+        raise invalid("x-oss-content-sha256", "")

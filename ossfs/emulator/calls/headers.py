@@ -1,8 +1,8 @@
 """
-What headers say about objects, in both directions.
+What headers say about objects, in both directions and in the words of a dialect.
 
-From a request: the attributes of the object it makes, and the checks OSS makes on them.
-To an answer: the headers of GET and HEAD.
+From a request: the attributes of the object it makes, and the checks the services make on
+them. To an answer: the headers of GET and HEAD.
 """
 
 import base64
@@ -11,19 +11,19 @@ import json
 import re
 from urllib.parse import parse_qsl
 
-from ossfs.emulator.buckets import ACLS, STORAGE_CLASSES
+from ossfs.emulator.buckets import ACLS
 from ossfs.emulator.exchange import Call
 from ossfs.emulator.files import Received
-from ossfs.emulator.objects import APPENDABLE, SECOND, Attributes, Row
-from ossfs.emulator.oss.times import http
+from ossfs.emulator.multipart import Part
+from ossfs.emulator.objects import APPENDABLE, META, SECOND, Attributes, Row
 from ossfs.emulator.refusals import Refused, invalid
 from ossfs.emulator.settings import Limits
+from ossfs.emulator.times import http
 
 _KEPT = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
-_META = "x-oss-meta-"
-_META_NAME = re.compile(r"[a-z0-9-]+")
-_ENCRYPTION = "x-oss-server-side-encryption"
-_CONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
+_ENCRYPTION = "server-side-encryption"
+_PREFIXED = (META, _ENCRYPTION)
+"""Stored names that get the prefix of the dialect that reads them."""
 _TRAFFIC_LIMIT = range(819_200, 838_860_800 + 1)
 _MAX_TAGS, _MAX_TAG_KEY, _MAX_TAG_VALUE = 10, 128, 256
 _OVERRIDES = {
@@ -37,31 +37,42 @@ _OVERRIDES = {
 
 
 def attributes(call: Call, limits: Limits) -> Attributes:
-    """Return what the request says about the object it makes; Refused where OSS does."""
+    """Return what the request says about the object it makes; Refused where services do."""
     given = call.headers
-    kept = {"Content-Type": given.get("Content-Type") or "application/octet-stream"}
+    kept = {"Content-Type": given.get("Content-Type") or call.words.default_type}
     kept.update((name, given[name]) for name in _KEPT if name in given)
+    if "Content-Encoding" in kept:
+        coding = _without_chunking(kept.pop("Content-Encoding"))
+        kept.update({"Content-Encoding": coding} if coding else {})
     kept.update(_user_metadata(call, limits))
     for name, value in kept.items():
         if not _is_utf8(value):
             raise invalid(name, "", "The value is not valid UTF-8.")
-    encryption = given.get(_ENCRYPTION)
+    encryption = call.own(_ENCRYPTION)
     if encryption is not None:
-        if encryption not in ("AES256", "KMS", "SM4"):
-            raise Refused("InvalidEncryptionAlgorithmError", Header=_ENCRYPTION)
+        if encryption not in ("AES256", "KMS", "SM4", "aws:kms"):
+            raise Refused("InvalidEncryptionAlgorithmError", Header=call.words.header(_ENCRYPTION))
         kept[_ENCRYPTION] = encryption
-    storage_class = given.get("x-oss-storage-class", "")
-    if storage_class and storage_class not in STORAGE_CLASSES:
-        raise invalid("x-oss-storage-class", storage_class)
-    tags = parse_qsl(given.get("x-oss-tagging", ""), keep_blank_values=True)
-    return Attributes(kept, storage_class, object_acl(call), checked_tags(tags))
+    tags = parse_qsl(call.own("tagging") or "", keep_blank_values=True)
+    return Attributes(kept, storage_class(call), object_acl(call), checked_tags(tags))
+
+
+def storage_class(call: Call) -> str:
+    """Return the storage class the request names, as it is stored; '' when it names none."""
+    given = call.own("storage-class")
+    if not given:
+        return ""
+    for stored, own in call.words.classes.items():
+        if own == given:
+            return stored
+    raise Refused("InvalidStorageClass", StorageClassRequested=given)
 
 
 def object_acl(call: Call) -> str:
-    """Return the value of x-oss-object-acl, 'default' when there is none."""
-    acl = call.headers.get("x-oss-object-acl", "default")
+    """Return the ACL a request gives an object, 'default' when it names none."""
+    acl = call.headers.get(call.words.object_acl, "default")
     if acl not in ("default", *ACLS):
-        raise invalid("x-oss-object-acl", acl)
+        raise invalid(call.words.object_acl, acl)
     return acl
 
 
@@ -76,34 +87,16 @@ def checked_tags(tags: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def flag(call: Call, name: str) -> bool:
-    """Return a header's truth value."""
-    value = call.headers.get(name, "false").lower()
+    """Return the truth value of one of the dialect's headers."""
+    value = (call.own(name) or "false").lower()
     if value not in ("true", "false"):
-        raise invalid(name, value)
+        raise invalid(call.words.header(name), value)
     return value == "true"
-
-
-def check_no_callback(call: Call) -> None:
-    """Raise Refused (NotImplemented) for a callback: silence would pretend it was called."""
-    if "x-oss-callback" in call.headers or "callback" in call.query:
-        raise Refused("NotImplemented", "This server makes no callbacks.", Header="x-oss-callback")
-
-
-def check_unconditional(call: Call) -> None:
-    """Raise Refused (NotImplemented) for conditional headers on a write, as OSS does."""
-    for name in _CONDITIONS:
-        if name in call.headers:
-            raise Refused(
-                "NotImplemented",
-                "A header you provided implies functionality that is not implemented.",
-                Header=name,
-                EC="0017-00000245",
-            )
 
 
 def check_traffic_limit(call: Call) -> None:
     """Raise Refused when x-oss-traffic-limit is out of range, or given twice."""
-    name = "x-oss-traffic-limit"
+    name = call.words.header("traffic-limit")
     in_header, in_query = call.headers.get(name), call.query.get(name)
     value = in_query if in_header is None else in_header
     if value is None:
@@ -117,8 +110,8 @@ def check_sums(call: Call, body: Received) -> None:
     """Raise Refused when Content-MD5 or the CRC that was sent is not the body's."""
     digest = call.headers.get("Content-MD5")
     if digest is not None and decoded_md5(digest) != body.md5:
-        raise Refused("InvalidDigest")
-    crc = call.headers.get("x-oss-hash-crc64ecma")
+        raise Refused("BadDigest")
+    crc = call.own("hash-crc64ecma")
     if crc is not None and crc != str(body.crc):
         raise Refused("InvalidCRC64")
 
@@ -134,37 +127,45 @@ def decoded_md5(text: str) -> bytes:
     return digest
 
 
-def stored(row: Row) -> dict[str, str]:
-    """Return the headers that answer a write."""
-    headers = {"ETag": f'"{row.etag}"', "x-oss-hash-crc64ecma": row.crc}
-    if row.md5:
-        headers["Content-MD5"] = row.md5
+def sums_told(call: Call, row: Row | Part) -> dict[str, str]:
+    """Return the headers with the ETag, and the CRC where the dialect has one."""
+    headers = {"ETag": call.words.etag(row.etag)}
+    if row.crc and call.words.tells_crc:
+        headers[call.words.header("hash-crc64ecma")] = row.crc
     return headers
 
 
-def described(row: Row, now_ns: int) -> dict[str, str]:
+def described(call: Call, row: Row, now_ns: int) -> dict[str, str]:
     """Return the headers of HEAD and GET, without lengths."""
-    headers: dict[str, str] = json.loads(row.headers)
+    words = call.words
+    headers = {
+        words.header(name) if name.startswith(_PREFIXED) else name: value
+        for name, value in json.loads(row.headers).items()
+    }
+    headers |= sums_told(call, row)
     headers |= {
-        "ETag": f'"{row.etag}"',
         "Last-Modified": http(row.modified_s),
         "Accept-Ranges": "bytes",
-        "x-oss-object-type": row.kind,
-        "x-oss-storage-class": row.storage_class,
     }
-    if row.crc:
-        headers["x-oss-hash-crc64ecma"] = row.crc
-    if row.md5:
-        headers["Content-MD5"] = row.md5
     if row.tags:
-        headers["x-oss-tagging-count"] = str(len(json.loads(row.tags)))
-    if row.kind == APPENDABLE:
-        headers["x-oss-next-append-position"] = str(row.size)
+        headers[words.header("tagging-count")] = str(len(json.loads(row.tags)))
     if row.ready_ns > now_ns:
-        headers["x-oss-restore"] = 'ongoing-request="true"'
+        headers[words.header("restore")] = 'ongoing-request="true"'
     elif row.expiry_ns > now_ns:
         expiry = http(row.expiry_ns // SECOND)
-        headers["x-oss-restore"] = f'ongoing-request="false", expiry-date="{expiry}"'
+        headers[words.header("restore")] = f'ongoing-request="false", expiry-date="{expiry}"'
+    return headers | words.extras(call, row)
+
+
+def typed(call: Call, row: Row) -> dict[str, str]:
+    """Return the headers with storage class, object type, and where an append goes on."""
+    words = call.words
+    headers = {
+        words.header("storage-class"): words.storage_class(row.storage_class),
+        words.header("object-type"): row.kind,
+    }
+    if row.kind == APPENDABLE:
+        headers[words.header(f"next-append-{words.position}")] = str(row.size)
     return headers
 
 
@@ -188,16 +189,27 @@ def current_only(call: Call) -> None:
 
 def _user_metadata(call: Call, limits: Limits) -> dict[str, str]:
     found = {}
+    prefix = call.words.header(META)
     for name, value in call.headers.items():
-        if name.lower().startswith(_META):
-            short = name.lower().removeprefix(_META)
-            if not _META_NAME.fullmatch(short):
+        if name.lower().startswith(prefix):
+            short = name.lower().removeprefix(prefix)
+            if not re.fullmatch(call.words.meta_name, short):
                 raise invalid(name, value, "The name of the user metadata is invalid.")
-            found[_META + short] = value
-    total = sum(len(name) + len(value.encode(errors="replace")) for name, value in found.items())
-    if total > limits.max_metadata:
-        raise Refused("MetadataTooLarge", MaxSizeAllowed=str(limits.max_metadata))
+            found[META + short] = value
+    total = sum(
+        len(name) - len(META) + len(value.encode(errors="replace")) for name, value in found.items()
+    )
+    if call.words.counts_prefix:
+        total += len(prefix) * len(found)
+    limit = min(limits.max_metadata, call.words.max_metadata)
+    if total > limit:
+        raise Refused("MetadataTooLarge", MaxSizeAllowed=str(limit))
     return found
+
+
+def _without_chunking(coding: str) -> str:
+    """Return the Content-Encoding without `aws-chunked`, which is of the transfer only."""
+    return ",".join(one for one in coding.split(",") if one.strip() != "aws-chunked")
 
 
 def _is_utf8(text: str) -> bool:

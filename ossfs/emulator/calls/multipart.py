@@ -2,21 +2,26 @@
 
 import base64
 import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from ossfs.emulator import listing, receiving
+from ossfs.emulator import callbacks, checksums, listing, receiving
+from ossfs.emulator.calls import headers as fields
+from ossfs.emulator.calls.listings import encoder, limit_of
+from ossfs.emulator.calls.objects import copy_source, document, need_length, written
 from ossfs.emulator.exchange import Answer, Call
-from ossfs.emulator.multipart import MAX_PARTS
+from ossfs.emulator.multipart import MAX_PARTS, Listed, Part
 from ossfs.emulator.objects import SECOND
-from ossfs.emulator.oss import headers as fields
-from ossfs.emulator.oss import xml
-from ossfs.emulator.oss.listing_calls import encoder, limit_of
-from ossfs.emulator.oss.object_calls import copy_source, xml_answer
-from ossfs.emulator.oss.times import iso
 from ossfs.emulator.refusals import Refused, invalid
 from ossfs.emulator.service import Service
+from ossfs.emulator.times import iso
 from ossfs.extents import Extent
 
-_MAX_XML = 4 << 20  # 10,000 parts take about 1 MB
+if TYPE_CHECKING:
+    from ossfs.emulator.tree import Node
+
+_MAX_BODY = 4 << 20  # 10,000 parts take about 1 MB
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)", re.ASCII)
 
 
@@ -25,11 +30,13 @@ async def initiate(service: Service, call: Call) -> Answer:
     bucket = service.buckets.get(call.bucket)
     given = fields.attributes(call, service.settings.limits)
     encode = encoder(call)
-    if fields.flag(call, "x-oss-forbid-overwrite"):
-        service.objects.check_absent(bucket.name, call.key)
+    call.words.guard(service, call)
+    wanted = call.words.upload_sums(call)
     sequential = "sequential" in call.query
+    given = replace(given, sums=wanted)
     upload = service.multipart.initiate(bucket, call.key, given, sequential=sequential)
-    return xml_answer(
+    answer = document(
+        call,
         "InitiateMultipartUploadResult",
         [
             *encode.node,
@@ -38,28 +45,43 @@ async def initiate(service: Service, call: Call) -> Answer:
             ("UploadId", upload),
         ],
     )
+    for name, value in wanted.items():
+        answer.headers[call.words.header(f"checksum-{name}")] = value.upper()
+    return answer
 
 
 async def upload_part(service: Service, call: Call) -> Answer:
     """PUT /key?partNumber=N&uploadId=U."""
     bucket, upload, number = _target(service, call)
-    if not call.body.announced:
-        raise Refused("MissingContentLength")
+    need_length(call)
     limit = service.settings.limits.max_part
     async with receiving.received(service.storage.files, call.body, limit) as body:
         fields.check_sums(call, body)
-        part = service.multipart.put_part(bucket, call.key, upload, number, body)
-    return Answer(
-        headers={
-            "ETag": f'"{part.etag}"',
-            "x-oss-hash-crc64ecma": part.crc,
-            "Content-MD5": base64.b64encode(body.md5).decode(),
-        }
-    )
+        _check_algorithm(service, call, upload)
+        part = service.multipart.put_part(bucket, call.key, upload, number, body, sums=call.sums)
+    headers = fields.sums_told(call, part)
+    if call.words.tells_md5:
+        headers["Content-MD5"] = base64.b64encode(body.md5).decode()
+    return Answer(headers=headers | _told(call, part))
+
+
+def _check_algorithm(service: Service, call: Call, upload: str) -> None:
+    """Raise Refused (InvalidRequest) when the upload wants a checksum that was not sent."""
+    wanted = service.multipart.get(call.bucket, call.key, upload).checksum.get("algorithm")
+    if wanted is not None and wanted not in call.sums:
+        raise Refused(
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, expected checksum Type: {wanted}, "
+            f"actual checksum Type: {next(iter(call.sums), 'null')}",
+        )
+
+
+def _told(call: Call, part: Part) -> dict[str, str]:
+    return {call.words.header(f"checksum-{n}"): value for n, value in part.checksums.items()}
 
 
 async def upload_part_copy(service: Service, call: Call) -> Answer:
-    """PUT /key?partNumber=N&uploadId=U with x-oss-copy-source."""
+    """PUT /key?partNumber=N&uploadId=U with a copy source."""
     bucket, upload, number = _target(service, call)
     _, _, source = copy_source(service, call)
     wanted = _copied_range(call, source.size)
@@ -70,15 +92,25 @@ async def upload_part_copy(service: Service, call: Call) -> Answer:
     blobs = [segment.blob for segment in segments]
     service.storage.files.pin(blobs)
     try:
-        body = await receiving.sums(service.storage.files, segments)
-        part = service.multipart.copy_part(bucket, call.key, upload, number, body, segments)
+        algorithm = service.multipart.get(bucket, call.key, upload).checksum.get("algorithm")
+        running = checksums.running(algorithm) if algorithm else None
+        body = await receiving.sums(service.storage.files, segments, running)
+        sums = {algorithm: checksums.encoded(running.digest())} if algorithm and running else {}
+        part = service.multipart.put_part(
+            bucket, call.key, upload, number, body, segments=segments, sums=sums
+        )
     finally:
         service.storage.files.unpin(blobs)
-    answer = xml_answer(
+    answer = document(
+        call,
         "CopyPartResult",
-        [("LastModified", iso(part.modified_ns // SECOND)), ("ETag", f'"{part.etag}"')],
+        [
+            ("LastModified", iso(part.modified_ns // SECOND)),
+            ("ETag", call.words.etag(part.etag)),
+            *((f"Checksum{name.upper()}", value) for name, value in part.checksums.items()),
+        ],
     )
-    answer.headers |= {"ETag": f'"{part.etag}"', "x-oss-hash-crc64ecma": part.crc}
+    answer.headers |= fields.sums_told(call, part)
     if wanted:
         answer.headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{source.size}"
     return answer
@@ -88,34 +120,42 @@ async def complete(service: Service, call: Call) -> Answer:
     """POST /key?uploadId=U."""
     bucket = service.buckets.get(call.bucket)
     upload = call.query["uploadId"]
-    fields.check_no_callback(call)
+    callback = callbacks.wanted(call)
     encode = encoder(call)
-    text = await call.body.read(_MAX_XML)
+    guard = call.words.guard(service, call)
+    text = await call.body.read(_MAX_BODY)
     listed = None
-    if call.headers.get("x-oss-complete-all", "").lower() == "yes":
+    if (call.own("complete-all") or "").lower() == "yes":
         if text.strip():
-            raise invalid("x-oss-complete-all", "yes", "The body must be empty.")
+            raise invalid(call.words.header("complete-all"), "yes", "The body must be empty.")
     else:
-        listed = _listed(text)
+        listed = _listed(call, text)
     row = service.multipart.complete(
         bucket,
         call.key,
         upload,
         listed,
-        acl=fields.object_acl(call) if "x-oss-object-acl" in call.headers else "",
-        forbid=fields.flag(call, "x-oss-forbid-overwrite"),
+        acl=fields.object_acl(call) if call.words.object_acl in call.headers else "",
+        guard=guard,
+        smallest=call.words.smallest_part(service.settings.limits),
     )
-    answer = xml_answer(
+    location = f"http://{call.host}{quote(call.path)}"
+    headers = written(call, row)
+    if callback is not None:
+        return await callbacks.made(callback, call, row, {**headers, "Location": location})
+    answer = document(
+        call,
         "CompleteMultipartUploadResult",
         [
             *encode.node,
-            ("Location", f"http://{call.host}/{xml.encoded(call.key)}"),
+            ("Location", location),
             ("Bucket", bucket.name),
             ("Key", encode(call.key)),
-            ("ETag", f'"{row.etag}"'),
+            ("ETag", call.words.etag(row.etag)),
+            *call.words.sum_nodes(row),
         ],
     )
-    answer.headers |= fields.stored(row)
+    answer.headers |= headers
     return answer
 
 
@@ -137,31 +177,33 @@ async def list_parts(service: Service, call: Call) -> Answer:
         raise invalid("part-number-marker", marker)
     found = service.multipart.parts(upload.id, int(marker), limit + 1)
     page = found[:limit]
-    parts: list[xml.Node] = [
+    parts: list[Node] = [
         (
             "Part",
             [
-                ("PartNumber", str(part.number)),
+                ("PartNumber", part.number),
                 ("LastModified", iso(part.modified_ns // SECOND)),
-                ("ETag", f'"{part.etag}"'),
-                ("HashCrc64ecma", part.crc),
-                ("Size", str(part.size)),
+                ("ETag", call.words.etag(part.etag)),
+                *([("HashCrc64ecma", part.crc)] if call.words.tells_crc else []),
+                ("Size", part.size),
+                *((f"Checksum{name.upper()}", value) for name, value in part.checksums.items()),
             ],
         )
         for part in page
     ]
-    return xml_answer(
+    return document(
+        call,
         "ListPartsResult",
         [
             *encode.node,
             ("Bucket", call.bucket),
             ("Key", encode(call.key)),
             ("UploadId", upload.id),
-            ("StorageClass", upload.storage_class),
-            ("PartNumberMarker", marker),
-            ("NextPartNumberMarker", str(page[-1].number if page else 0)),
-            ("MaxParts", str(limit)),
-            ("IsTruncated", "true" if len(found) > limit else "false"),
+            ("StorageClass", call.words.storage_class(upload.storage_class)),
+            ("PartNumberMarker", int(marker)),
+            ("NextPartNumberMarker", page[-1].number if page else 0),
+            ("MaxParts", limit),
+            ("IsTruncated", len(found) > limit),
             *parts,
         ],
     )
@@ -185,19 +227,20 @@ async def list_uploads(service: Service, call: Call) -> Answer:
         limit,
     )
     ends_in_item = page.items and page.items[-1].key == page.last
-    uploads: list[xml.Node] = [
+    uploads: list[Node] = [
         (
             "Upload",
             [
                 ("Key", encode(one.key.decode())),
                 ("UploadId", one.id),
-                ("StorageClass", one.storage_class),
+                ("StorageClass", call.words.storage_class(one.storage_class)),
                 ("Initiated", iso(one.created_ns // SECOND)),
             ],
         )
         for one in page.items
     ]
-    return xml_answer(
+    return document(
+        call,
         "ListMultipartUploadsResult",
         [
             *encode.node,
@@ -211,8 +254,8 @@ async def list_uploads(service: Service, call: Call) -> Answer:
             ),
             ("Delimiter", encode(delimiter)),
             ("Prefix", encode(prefix)),
-            ("MaxUploads", str(limit)),
-            ("IsTruncated", "true" if page.truncated else "false"),
+            ("MaxUploads", limit),
+            ("IsTruncated", page.truncated),
             *uploads,
             *(("CommonPrefixes", [("Prefix", encode(one.decode()))]) for one in page.groups),
         ],
@@ -232,22 +275,34 @@ def _target(service: Service, call: Call) -> tuple[str, str, int]:
 
 
 def _copied_range(call: Call, size: int) -> Extent | None:
-    match = _RANGE.fullmatch(call.headers.get("x-oss-copy-source-range", "").strip())
-    if match is None:
-        return None
-    start, last = int(match.group(1)), int(match.group(2))
-    return Extent(start, last + 1) if start <= last < size else None
+    match = _RANGE.fullmatch((call.own("copy-source-range") or "").strip())
+    if match is not None:
+        start, last = int(match.group(1)), int(match.group(2))
+        if start <= last < size:
+            return Extent(start, last + 1)
+    if call.words.strict_copied_range and call.own("copy-source-range"):
+        raise Refused(
+            "InvalidArgument",
+            f"Range specified is not valid for source object of size: {size}",
+            ArgumentName=call.words.header("copy-source-range"),
+        )
+    return None
 
 
-def _listed(text: bytes) -> list[tuple[int, str]]:
-    root = xml.parse(text)
+def _listed(call: Call, text: bytes) -> list[Listed]:
+    root = call.words.parse(text)
     parts = root.all("Part")
-    if root.name != "CompleteMultipartUpload" or not parts or len(parts) > MAX_PARTS:
+    if root.name not in ("", "CompleteMultipartUpload") or not parts or len(parts) > MAX_PARTS:
         raise Refused("MalformedXML")
     listed = []
     for part in parts:
         number = part.find("PartNumber").strip()
         if not (number.isascii() and number.isdecimal()):
             raise Refused("MalformedXML")
-        listed.append((int(number), part.find("ETag")))
+        sums = {
+            child.name.removeprefix("Checksum").lower(): child.text
+            for child in part.children
+            if child.name.startswith("Checksum")
+        }
+        listed.append((int(number), part.find("ETag"), sums))
     return listed

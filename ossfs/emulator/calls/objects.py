@@ -1,72 +1,90 @@
-"""Requests about one object."""
+"""Requests about one object that every dialect has."""
 
+from dataclasses import replace
 from urllib.parse import unquote
 
-from ossfs.emulator import conditions, ranges, receiving
+from ossfs.emulator import callbacks, conditions, ranges, receiving
+from ossfs.emulator.calls import headers as fields
 from ossfs.emulator.exchange import Answer, Call
-from ossfs.emulator.objects import SYMLINK, Row, with_copied
-from ossfs.emulator.oss import headers as fields
-from ossfs.emulator.oss import xml
-from ossfs.emulator.oss.times import http, iso
+from ossfs.emulator.objects import Row, with_copied
 from ossfs.emulator.refusals import Refused, invalid
-from ossfs.emulator.service import OWNER, Service
+from ossfs.emulator.service import Service
+from ossfs.emulator.times import iso
+from ossfs.emulator.tree import Content, Node
 from ossfs.extents import Extent
 
-_MAX_XML = 1 << 20
-_COPY = "x-oss-copy-source"
+_MAX_BODY = 1 << 20
 _MAX_RESTORE_DAYS = 365
+
+
+def document(call: Call, name: str, content: Content, status: int = 200) -> Answer:
+    """Return an answer whose body is a document."""
+    words = call.words
+    return Answer(status, {"Content-Type": words.body_type}, words.render(name, content))
 
 
 async def put_object(service: Service, call: Call) -> Answer:
     """PUT /key."""
     bucket = service.buckets.get(call.bucket)
-    fields.check_unconditional(call)
-    fields.check_no_callback(call)
     fields.check_traffic_limit(call)
+    callback = callbacks.wanted(call)
     given = fields.attributes(call, service.settings.limits)
-    forbid = fields.flag(call, "x-oss-forbid-overwrite")
-    _need_length(call)
-    if forbid:  # before the body: it may be large
-        service.objects.check_absent(bucket.name, call.key)
+    need_length(call)
+    guard = call.words.guard(service, call)
     limit = service.settings.limits.max_put
     async with receiving.received(service.storage.files, call.body, limit) as body:
         fields.check_sums(call, body)
-        row = service.objects.put(bucket, call.key, body, given, forbid=forbid)
-    return Answer(headers=fields.stored(row))
+        given = replace(given, sums=call.sums)
+        row = service.objects.put(bucket, call.key, body, given, guard=guard)
+    headers = written(call, row)
+    if callback is not None:
+        return await callbacks.made(callback, call, row, headers)
+    return Answer(headers=headers)
+
+
+def written(call: Call, row: Row) -> dict[str, str]:
+    """Return the headers that answer the write of an object."""
+    headers = fields.sums_told(call, row)
+    if row.md5 and call.words.tells_md5:
+        headers["Content-MD5"] = row.md5
+    return headers | {call.words.header(f"checksum-{n}"): v for n, v in call.sums.items()}
 
 
 async def append_object(service: Service, call: Call) -> Answer:
-    """POST /key?append&position=N."""
+    """POST /key?append and the position, which TOS calls the offset."""
     bucket = service.buckets.get(call.bucket)
-    if "position" not in call.query:
-        raise Refused("MissingArgument", "position is missing", EC="0016-00000501")
-    position = _number(call, "position")
-    fields.check_unconditional(call)
+    word = call.words.position
+    if word not in call.query:
+        raise Refused("MissingArgument", f"{word} is missing", EC="0016-00000501")
+    position = _number(call, word)
     fields.check_traffic_limit(call)
     given = fields.attributes(call, service.settings.limits)
-    _need_length(call)
+    need_length(call)
+    guard = call.words.guard(service, call)
     service.objects.check_append(bucket.name, call.key, position)
     limit = max(0, service.settings.limits.max_put - position)
     async with receiving.received(service.storage.files, call.body, limit) as body:
         fields.check_sums(call, body)
-        row = service.objects.append(bucket, call.key, position, body, given)
-    return Answer(headers={**fields.stored(row), "x-oss-next-append-position": str(row.size)})
+        row = service.objects.append(bucket, call.key, position, body, given, guard=guard)
+    headers = written(call, row)
+    headers[call.words.header(f"next-append-{word}")] = str(row.size)
+    return Answer(headers=headers)
 
 
 async def get_object(service: Service, call: Call) -> Answer:
     """GET /key."""
-    if "x-oss-process" in call.query:
+    if call.words.header("process") in call.query:
         raise Refused("NotImplemented", "Processing of objects is not implemented.")
     service.buckets.get(call.bucket)
     fields.current_only(call)
     fields.check_traffic_limit(call)
     row = service.objects.followed(call.bucket, call.key)
-    conditions.check(call.headers, row.etag, row.modified_s)
+    conditions.check(call.headers, call.words.bare_etag(row.etag), row.modified_s)
     service.objects.check_readable(row)
-    described = fields.overridden(call, fields.described(row, service.clock.now_ns()))
+    described = fields.overridden(call, fields.described(call, row, service.clock.now_ns()))
     wanted = None
     if "Range" in call.headers:
-        standard = call.headers.get("x-oss-range-behavior") == "standard"
+        standard = call.words.standard_ranges or call.own("range-behavior") == "standard"
         wanted = ranges.requested(call.headers["Range"], row.size, standard=standard)
     if wanted is None:
         return _content(service, row, Extent(0, row.size), described)
@@ -92,28 +110,9 @@ async def head_object(service: Service, call: Call) -> Answer:
     service.buckets.get(call.bucket)
     fields.current_only(call)
     row = service.objects.followed(call.bucket, call.key)
-    conditions.check(call.headers, row.etag, row.modified_s)
-    headers = fields.described(row, service.clock.now_ns())
+    conditions.check(call.headers, call.words.bare_etag(row.etag), row.modified_s)
+    headers = fields.described(call, row, service.clock.now_ns())
     return Answer(headers={**headers, "Content-Length": str(row.size)})
-
-
-async def get_object_meta(service: Service, call: Call) -> Answer:
-    """HEAD /key?objectMeta: the cheap subset; of a symlink, the link's own."""
-    service.buckets.get(call.bucket)
-    fields.current_only(call)
-    row = service.objects.get(call.bucket, call.key)
-    conditions.check(call.headers, row.etag, row.modified_s)
-    headers = {
-        "ETag": f'"{row.etag}"',
-        "Last-Modified": http(row.modified_s),
-        "x-oss-object-type": row.kind,
-        "Content-Length": str(row.size),
-    }
-    if row.crc:
-        headers["x-oss-hash-crc64ecma"] = row.crc
-    if call.method != "HEAD":
-        headers["Content-Length"] = "0"
-    return Answer(headers=headers)
 
 
 async def delete_object(service: Service, call: Call) -> Answer:
@@ -125,14 +124,22 @@ async def delete_object(service: Service, call: Call) -> Answer:
 
 
 async def copy_object(service: Service, call: Call) -> Answer:
-    """PUT /key with x-oss-copy-source."""
+    """PUT /key with a copy source."""
     bucket = service.buckets.get(call.bucket)
     fields.check_traffic_limit(call)
-    forbid = fields.flag(call, "x-oss-forbid-overwrite")
+    guard = call.words.guard(service, call)
     source_bucket, source_key, source = copy_source(service, call)
     itself = (source_bucket, source_key) == (bucket.name, call.key)
-    replaces = _directive(call, "x-oss-metadata-directive") == "REPLACE" or itself
-    retags = _directive(call, "x-oss-tagging-directive") == "REPLACE"
+    replaces = _directive(call, "metadata-directive") == "REPLACE"
+    if itself and not replaces:
+        if call.words.strict_self_copy and not call.own("storage-class"):
+            raise Refused(
+                "InvalidRequest",
+                "This copy request is illegal because it is trying to copy an object to itself "
+                "without changing the object's metadata or storage class.",
+            )
+        replaces = not call.words.strict_self_copy
+    retags = _directive(call, "tagging-directive") == "REPLACE"
     given = with_copied(
         fields.attributes(call, service.settings.limits),
         source,
@@ -143,54 +150,38 @@ async def copy_object(service: Service, call: Call) -> Answer:
     moves = source_bucket != bucket.name or storage_class != source.storage_class
     if moves and source.size > service.settings.limits.max_copy:
         raise Refused("EntityTooLarge", MaxSizeAllowed=str(service.settings.limits.max_copy))
-    row = service.objects.copy(source, bucket, call.key, given, forbid=forbid)
-    body = xml.document(
-        "CopyObjectResult", [("ETag", f'"{row.etag}"'), ("LastModified", iso(row.modified_s))]
-    )
-    return Answer(headers={**fields.stored(row), "Content-Type": "application/xml"}, body=body)
+    row = service.objects.copy(source, bucket, call.key, given, guard=guard)
+    told: list[Node] = [
+        ("ETag", call.words.etag(row.etag)),
+        ("LastModified", iso(row.modified_s)),
+    ]
+    answer = document(call, "CopyObjectResult", told)
+    answer.headers |= written(call, row)
+    return answer
 
 
 def copy_source(service: Service, call: Call) -> tuple[str, str, Row]:
-    """Return bucket, key and object that x-oss-copy-source names, its conditions checked."""
-    given = call.headers[_COPY]
+    """Return bucket, key and object that the copy source names, its conditions checked."""
+    given = call.own("copy-source") or ""
     path, _, version = given.partition("?versionId=")
     bucket, _, key = unquote(path, errors="replace").removeprefix("/").partition("/")
     if not key:
-        raise invalid(_COPY, given)
+        raise invalid(call.words.header("copy-source"), given)
     if version not in ("", "null"):
         raise Refused("NoSuchVersion", "The specified version does not exist.", VersionId=version)
     service.buckets.get(bucket)
     row = service.objects.get(bucket, key)
     service.objects.check_readable(row)
-    conditions.check(call.headers, row.etag, row.modified_s, prefix=f"{_COPY}-")
+    prefix = call.words.header("copy-source-")
+    try:
+        conditions.check(
+            call.headers, call.words.bare_etag(row.etag), row.modified_s, prefix=prefix
+        )
+    except Refused as error:
+        if call.words.copies_never_304:
+            raise Refused("PreconditionFailed") from error
+        raise
     return bucket, key, row
-
-
-async def put_symlink(service: Service, call: Call) -> Answer:
-    """PUT /key?symlink."""
-    bucket = service.buckets.get(call.bucket)
-    target = unquote(call.headers.get("x-oss-symlink-target", ""))
-    if not target:
-        raise invalid("x-oss-symlink-target", target)
-    given = fields.attributes(call, service.settings.limits)
-    forbid = fields.flag(call, "x-oss-forbid-overwrite")
-    row = service.objects.put_symlink(bucket, call.key, target, given, forbid=forbid)
-    return Answer(headers={"ETag": f'"{row.etag}"'})
-
-
-async def get_symlink(service: Service, call: Call) -> Answer:
-    """GET /key?symlink."""
-    service.buckets.get(call.bucket)
-    row = service.objects.get(call.bucket, call.key)
-    if row.kind != SYMLINK:
-        raise Refused("NotSymlink", Key=call.key)
-    return Answer(
-        headers={
-            "x-oss-symlink-target": xml.encoded(row.target),
-            "ETag": f'"{row.etag}"',
-            "Last-Modified": http(row.modified_s),
-        }
-    )
 
 
 async def put_acl(service: Service, call: Call) -> Answer:
@@ -203,25 +194,13 @@ async def put_acl(service: Service, call: Call) -> Answer:
 async def get_acl(service: Service, call: Call) -> Answer:
     """GET /key?acl."""
     service.buckets.get(call.bucket)
-    return acl_answer(service.objects.get(call.bucket, call.key).acl)
-
-
-def acl_answer(acl: str) -> Answer:
-    """Return the answer that tells an ACL, of an object or a bucket."""
-    owner = ("Owner", [("ID", OWNER), ("DisplayName", OWNER)])
-    children: list[xml.Node] = [owner, ("AccessControlList", [("Grant", acl)])]
-    return xml_answer("AccessControlPolicy", children)
-
-
-def xml_answer(name: str, content: str | list[xml.Node]) -> Answer:
-    """Return an answer whose body is a document."""
-    return Answer(headers={"Content-Type": "application/xml"}, body=xml.document(name, content))
+    return call.words.acl_answer(call, service.objects.get(call.bucket, call.key).acl)
 
 
 async def put_tagging(service: Service, call: Call) -> Answer:
     """PUT /key?tagging."""
     service.buckets.get(call.bucket)
-    root = xml.parse(await call.body.read(_MAX_XML))
+    root = call.words.parse(await call.body.read(_MAX_BODY))
     tags = [
         (tag.find("Key"), tag.find("Value"))
         for sets in root.all("TagSet")
@@ -235,8 +214,8 @@ async def get_tagging(service: Service, call: Call) -> Answer:
     """GET /key?tagging."""
     service.buckets.get(call.bucket)
     tags = service.objects.get(call.bucket, call.key).tag_items()
-    nodes: list[xml.Node] = [("Tag", [("Key", key), ("Value", value)]) for key, value in tags]
-    return xml_answer("Tagging", [("TagSet", nodes)])
+    nodes: list[Node] = [("Tag", [("Key", key), ("Value", value)]) for key, value in tags]
+    return document(call, "Tagging", [("TagSet", nodes)])
 
 
 async def delete_tagging(service: Service, call: Call) -> Answer:
@@ -249,8 +228,8 @@ async def delete_tagging(service: Service, call: Call) -> Answer:
 async def restore_object(service: Service, call: Call) -> Answer:
     """POST /key?restore."""
     service.buckets.get(call.bucket)
-    text = await call.body.read(_MAX_XML)
-    days = (xml.parse(text).find("Days") if text.strip() else "") or "1"
+    text = await call.body.read(_MAX_BODY)
+    days = (call.words.parse(text).find("Days") if text.strip() else "") or "1"
     if not days.isdecimal() or not 1 <= int(days) <= _MAX_RESTORE_DAYS:
         raise invalid("Days", days)
     there = service.objects.restore(call.bucket, call.key, int(days))
@@ -258,13 +237,14 @@ async def restore_object(service: Service, call: Call) -> Answer:
 
 
 def _directive(call: Call, name: str) -> str:
-    value = call.headers.get(name, "COPY").upper()
+    value = (call.own(name) or "COPY").upper()
     if value not in ("COPY", "REPLACE"):
-        raise invalid(name, value)
+        raise invalid(call.words.header(name), value)
     return value
 
 
-def _need_length(call: Call) -> None:
+def need_length(call: Call) -> None:
+    """Raise Refused (MissingContentLength) when nothing says how long the body is."""
     if not call.body.announced:
         raise Refused("MissingContentLength")
 

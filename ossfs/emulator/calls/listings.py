@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from ossfs.emulator import listing
+from ossfs.emulator.calls.objects import document
 from ossfs.emulator.exchange import Answer, Call
 from ossfs.emulator.objects import SECOND
-from ossfs.emulator.oss import xml
-from ossfs.emulator.oss.object_calls import xml_answer
-from ossfs.emulator.oss.times import iso
 from ossfs.emulator.refusals import Refused, invalid
 from ossfs.emulator.service import OWNER, Service
+from ossfs.emulator.times import iso
+from ossfs.emulator.tree import Node, encoded
 
 _MAX_KEYS = 1000
-_OWNER: xml.Node = ("Owner", [("ID", OWNER), ("DisplayName", OWNER)])
+_OWNER: Node = ("Owner", [("ID", OWNER), ("DisplayName", OWNER)])
 _CHECK_SIZE = 4
 
 
@@ -25,15 +25,17 @@ class Encoder:
     """How keys are written in an answer: percent-encoded when the request asked for it."""
 
     url: bool
+    safe: str = ""
+    told: bool = True
 
     def __call__(self, text: str) -> str:
         """Return the text as it is written."""
-        return xml.encoded(text) if self.url else text
+        return encoded(text, self.safe) if self.url else text
 
     @property
-    def node(self) -> list[xml.Node]:
+    def node(self) -> list[Node]:
         """The element that tells the client."""
-        return [("EncodingType", "url")] if self.url else []
+        return [("EncodingType", "url")] if self.url and self.told else []
 
 
 def encoder(call: Call) -> Encoder:
@@ -41,7 +43,8 @@ def encoder(call: Call) -> Encoder:
     kind = call.query.get("encoding-type", "")
     if kind not in ("", "url"):
         raise invalid("encoding-type", kind, "Invalid Encoding Method specified in Request.")
-    return Encoder(kind == "url")
+    words = call.words
+    return Encoder(kind == "url" or words.always_encoded, words.url_safe, told=kind == "url")
 
 
 def limit_of(call: Call, name: str, default: int) -> int:
@@ -49,6 +52,8 @@ def limit_of(call: Call, name: str, default: int) -> int:
     given = call.query.get(name, "")
     if not given:
         return default
+    if call.words.clips_pages and given.isascii() and given.isdecimal():
+        return min(int(given), _MAX_KEYS)
     if not (given.isascii() and given.isdecimal()) or not 1 <= int(given) <= _MAX_KEYS:
         raise invalid(name, given, f"Argument {name} must be an integer between 1 and 1000.")
     return int(given)
@@ -60,14 +65,15 @@ async def list_objects(service: Service, call: Call) -> Answer:
     encode = encoder(call)
     marker = call.query.get("marker", "")
     page, common = _page(service, call, encode, marker.encode())
-    following: list[xml.Node] = [("NextMarker", encode(page.last.decode()))]
-    return xml_answer(
+    following: list[Node] = [("NextMarker", encode(page.last.decode()))]
+    return document(
+        call,
         "ListBucketResult",
         [
             *common,
             ("Marker", encode(marker)),
             *(following if page.truncated else []),
-            *_entries(page, encode, owner=True),
+            *_entries(page, call, encode, owner=True),
         ],
     )
 
@@ -78,24 +84,26 @@ async def list_objects_v2(service: Service, call: Call) -> Answer:
     if call.query["list-type"] != "2":
         raise invalid("list-type", call.query["list-type"])
     encode = encoder(call)
+    opaque = encode if call.words.encodes_tokens else str
     token = call.query.get("continuation-token", "")
     start_after = call.query.get("start-after", "")
     after = _after(token) if token else start_after.encode()
     page, common = _page(service, call, encode, after)
-    optional: list[xml.Node] = []
+    optional: list[Node] = []
     if start_after:
         optional.append(("StartAfter", encode(start_after)))
     if token:
-        optional.append(("ContinuationToken", encode(token)))
+        optional.append(("ContinuationToken", opaque(token)))
     if page.truncated:
-        optional.append(("NextContinuationToken", encode(_token(page.last))))
-    return xml_answer(
+        optional.append(("NextContinuationToken", opaque(_token(page.last))))
+    return document(
+        call,
         "ListBucketResult",
         [
             *common,
             *optional,
-            ("KeyCount", str(len(page.items) + len(page.groups))),
-            *_entries(page, encode, owner=call.query.get("fetch-owner") == "true"),
+            ("KeyCount", len(page.items) + len(page.groups)),
+            *_entries(page, call, encode, owner=call.query.get("fetch-owner") == "true"),
         ],
     )
 
@@ -106,8 +114,9 @@ async def list_versions(service: Service, call: Call) -> Answer:
     encode = encoder(call)
     marker = call.query.get("key-marker", "")
     page, common = _page(service, call, encode, marker.encode())
-    more: list[xml.Node] = [("VersionId", "null"), ("IsLatest", "true")]
-    return xml_answer(
+    more: list[Node] = [("VersionId", "null"), ("IsLatest", "true")]
+    return document(
+        call,
         "ListVersionsResult",
         [
             *common,
@@ -115,56 +124,58 @@ async def list_versions(service: Service, call: Call) -> Answer:
             ("VersionIdMarker", call.query.get("version-id-marker", "")),
             ("NextKeyMarker", encode(page.last.decode()) if page.truncated else ""),
             ("NextVersionIdMarker", "null" if page.truncated else ""),
-            *_entries(page, encode, owner=True, tag="Version", more=more),
+            *_entries(page, call, encode, owner=True, tag="Version", more=more),
         ],
     )
 
 
 def _page(
     service: Service, call: Call, encode: Encoder, after: bytes
-) -> tuple[listing.Page[listing.Listed], list[xml.Node]]:
+) -> tuple[listing.Page[listing.Listed], list[Node]]:
     """Return a page, and the elements all versions of listings begin with."""
     prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
-    limit = limit_of(call, "max-keys", 100)
+    limit = limit_of(call, "max-keys", call.words.default_page)
     page = listing.objects(
         service.storage, call.bucket, prefix.encode(), after, delimiter.encode(), limit
     )
-    common: list[xml.Node] = [
+    common: list[Node] = [
         ("Name", call.bucket),
         ("Prefix", encode(prefix)),
-        ("MaxKeys", str(limit)),
+        ("MaxKeys", limit),
         ("Delimiter", encode(delimiter)),
         *encode.node,
-        ("IsTruncated", "true" if page.truncated else "false"),
+        ("IsTruncated", page.truncated),
     ]
     return page, common
 
 
 def _entries(
     page: listing.Page[listing.Listed],
+    call: Call,
     encode: Encoder,
     *,
     owner: bool,
     tag: str = "Contents",
-    more: Sequence[xml.Node] = (),
-) -> list[xml.Node]:
-    contents: list[xml.Node] = [
+    more: Sequence[Node] = (),
+) -> list[Node]:
+    words = call.words
+    contents: list[Node] = [
         (
             tag,
             [
                 ("Key", encode(one.key.decode())),
                 *more,
                 ("LastModified", iso(one.modified_ns // SECOND)),
-                ("ETag", f'"{one.etag}"'),
-                ("Type", one.kind),
-                ("Size", str(one.size)),
-                ("StorageClass", one.storage_class),
+                ("ETag", words.etag(one.etag)),
+                *words.listed(one),
+                ("Size", one.size),
+                ("StorageClass", words.storage_class(one.storage_class)),
                 *([_OWNER] if owner else []),
             ],
         )
         for one in page.items
     ]
-    groups: list[xml.Node] = [
+    groups: list[Node] = [
         ("CommonPrefixes", [("Prefix", encode(one.decode()))]) for one in page.groups
     ]
     return contents + groups
