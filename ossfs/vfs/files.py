@@ -380,18 +380,25 @@ class Files:
 
     def _unlink(self, node: FileNode) -> None:
         is_open = node.handles > 0
+        try:
+            with node.pending.stopped():
+                base = node.pending.base
+                has_object = node.has_object or node.pending.was_sent
+                is_kept = has_object and is_open and base is not None
+                if has_object and not is_kept:
+                    self._store.delete(node.key)
+        except StoreError:
+            if node.pending.is_dirty:
+                self.scheduler.later(node, RETRY_DELAY_S)
+            raise
         self.displace(node)
-        base = node.pending.base
-        has_object = node.has_object or node.pending.was_sent
-        if has_object and is_open and base is not None:
+        if is_kept and base is not None:
             node.deletion = self._journal.begin_deletion(base.key, base.etag)
             self.tree.hide(base.key, base.etag)
             with self.tree.nodes.lock:
                 is_open = node.handles > 0
             if not is_open:  # it was closed while a running commit was waited for
                 self._bury(node)
-        elif has_object:
-            self._store.delete(node.key)
         self.tree.gone(node.key)
         self._reader.forget(node.key)
 

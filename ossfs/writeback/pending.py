@@ -325,6 +325,20 @@ class PendingFile:
                 self._journal.rename_file(self.file_id, key, base=version)
             self.key, self.base = key, version
 
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop a running commit and exclude others; if the block fails, all is as before."""
+        with self.lock:
+            was_discarded, self.is_discarded = self.is_discarded, True
+            while self.is_committing:
+                self.lock.wait()
+        try:
+            yield
+        except BaseException:
+            with self.lock:
+                self.is_discarded = was_discarded
+            raise
+
     def discard(self) -> UploadRecord | None:
         """
         Never commit again: the file was unlinked. Stops a running commit and waits for it.

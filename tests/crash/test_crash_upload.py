@@ -25,7 +25,10 @@ PARTS = SIZE // MIB
 def source(tmp_path_factory):
     """Make a file whose parts all differ."""
     path = tmp_path_factory.mktemp("source") / "big"
-    path.write_bytes(random.Random(7).randbytes(SIZE))
+    generated = random.Random(7)
+    with path.open("wb") as file:
+        for _ in range(PARTS):
+            file.write(generated.randbytes(MIB))
     return path
 
 

@@ -1,0 +1,397 @@
+"""What goes wrong is said clearly, in time, and loses nothing."""
+
+# The system calls themselves are what is tested.
+# ruff: noqa: PTH208
+
+import contextlib
+import ctypes
+import errno
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from ossfs.crc64 import crc64
+from ossfs.emulator.process import EmulatorProcess
+
+pytestmark = pytest.mark.mounted
+
+MIB = 1 << 20
+PATTERN = bytes(range(256)) * 4096
+IMPATIENT = ("--deadline", "2s", "--connect-timeout", "1s", "--read-timeout", "1s")
+PATIENCE_S = 20.0  # more than any deadline here, less than forever: hangs are found
+
+
+def raises(*codes):
+    """Expect an OSError with one of these errnos."""
+    return pytest.raises(OSError, check=lambda error: error.errno in codes)
+
+
+@contextlib.contextmanager
+def in_time():
+    """Fail when the block takes longer than anything here may."""
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < PATIENCE_S
+
+
+@pytest.fixture
+def refused(mounting):
+    """Try to mount, expect a refusal in time; return what was said."""
+
+    def run(*options, mount=None):
+        mount = mount or mounting()
+        with in_time():
+            done = mount.try_mount(*options)
+        assert 1 == done.returncode, done.stderr
+        assert "Traceback" not in done.stderr
+        assert not os.path.ismount(mount.path)
+        return done.stderr
+
+    return run
+
+
+def test_wrong_secret(refused, monkeypatch):
+    """The message names the environment variables to check."""
+    monkeypatch.setenv("OSS_ACCESS_KEY_SECRET", "wrong")
+    assert "OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET" in refused()
+
+
+def test_unknown_key_id(refused, monkeypatch):
+    """An unknown key id is said the same way."""
+    monkeypatch.setenv("OSS_ACCESS_KEY_ID", "nobody")
+    assert "OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET" in refused()
+
+
+def test_missing_bucket(refused, mounting):
+    """The message names the bucket."""
+    assert "no bucket no-such-bucket at" in refused(mount=mounting(bucket="no-such-bucket"))
+
+
+def test_unreachable_endpoint(refused):
+    """A closed port is said within the deadline."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    said = refused("--endpoint", f"http://127.0.0.1:{port}", *IMPATIENT)
+    assert f"No server answers at http://127.0.0.1:{port}" in said
+
+
+def test_silent_endpoint(refused):
+    """A server that accepts and never answers is given up within the deadline."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        said = refused("--endpoint", f"http://127.0.0.1:{port}", *IMPATIENT)
+    assert "does not answer in time" in said
+
+
+def test_clock_skew(mounting, seen, emulator):
+    """A machine whose clock is an hour off can mount and write all the same."""
+    emulator.set_clock_offset(3600)
+    mount = mounting().mount()
+    (mount.path / "f").write_bytes(b"late")
+    emulator.set_clock_offset(0)
+    assert b"late" == seen.get("f")
+
+
+def test_mount_points(mounting, refused):
+    """Missing, not a directory, not empty, already a mount: each is named."""
+    mount = mounting()
+    mount.path.rmdir()
+    assert "does not exist" in refused(mount=mount)
+    mount.path.write_text("")
+    assert "is not a directory" in refused(mount=mount)
+    mount.path.unlink()
+    mount.path.mkdir()
+    (mount.path / "f").write_text("")
+    assert "is not empty" in refused(mount=mount)
+    (mount.path / "f").unlink()
+    mount.mount()
+    done = mount.try_mount()
+    assert (1, True) == (done.returncode, "is a mount already" in done.stderr)
+
+
+@pytest.fixture
+def small_disk(mounting):
+    """Mount with a state folder on a disk of 64 MiB, 3 MiB of them the reserve."""
+    if os.geteuid():
+        pytest.skip("only root can mount a tmpfs")
+    mount = mounting()
+    mount.state.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True)
+    where = os.fsencode(mount.state)
+    if libc.mount(b"tmpfs", where, b"tmpfs", 0, b"size=64m,mode=700") != 0:
+        pytest.skip(f"tmpfs cannot be mounted: {os.strerror(ctypes.get_errno())}")
+    yield mount.mount("--part-size", "1M")
+    mount.kill()
+    assert libc.umount2(where, 0) == 0, os.strerror(ctypes.get_errno())
+
+
+def fill(path):
+    """Write until there is no room; return how many bytes were accepted."""
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o644)
+    written = 0
+    try:
+        with raises(errno.ENOSPC):
+            while True:
+                written += os.write(fd, PATTERN)
+    finally:
+        os.close(fd)
+    return written
+
+
+def test_a_full_staging_disk(small_disk, seen, poll):
+    """ENOSPC from write; what was accepted is in the bucket after close; all goes on."""
+    (small_disk.path / "before").write_bytes(PATTERN)
+
+    written = fill(small_disk.path / "large")
+
+    assert 50 * MIB < written < 64 * MIB
+    assert written == seen.size("large")
+    content = (small_disk.path / "large").read_bytes()
+    assert PATTERN * (written // MIB) + PATTERN[: written % MIB] == content
+    assert seen.crc64("large") == crc64(content)
+    assert PATTERN == (small_disk.path / "before").read_bytes()
+    poll(small_disk.is_clean)
+    (small_disk.path / "after").write_bytes(PATTERN)
+    assert PATTERN == seen.get("after")
+
+
+def test_a_disk_that_others_fill(small_disk, seen, poll):
+    """Not a byte is left, not for the journal either: errors, no loss, and it recovers."""
+    (small_disk.path / "before").write_bytes(PATTERN)
+    hog = small_disk.state / "hog"
+    with contextlib.suppress(OSError), hog.open("wb", buffering=0) as file:
+        while True:
+            file.write(PATTERN)
+    with contextlib.suppress(OSError), hog.open("ab", buffering=0) as file:
+        while True:
+            file.write(b"x")
+
+    for name in ("new", "before"):
+        with raises(errno.ENOSPC):
+            (small_disk.path / name).write_bytes(b"no room")
+    assert PATTERN == seen.get("before")
+    hog.unlink()
+
+    (small_disk.path / "new").write_bytes(b"room")
+    assert b"room" == seen.get("new")
+    (small_disk.path / "before").write_bytes(b"changed")
+    assert b"changed" == seen.get("before") == (small_disk.path / "before").read_bytes()
+    poll(small_disk.is_clean)
+
+
+@pytest.fixture
+def mortal(mounting, tmp_path, monkeypatch):
+    """Mount a bucket of a server that the test may kill; impatiently."""
+    with EmulatorProcess(tmp_path / "server", buckets=["mortal"]) as server:
+        monkeypatch.setenv("OSS_ACCESS_KEY_ID", server.key_id)
+        monkeypatch.setenv("OSS_ACCESS_KEY_SECRET", server.secret)
+        mount = mounting(server, "mortal")
+        mount.mount("--part-size", "1M", *IMPATIENT)
+        os.listdir(mount.path)  # so that new names need no request
+        yield mount
+        mount.kill()
+
+
+def seen_by(mount, seen):
+    """Look at the bucket of another server."""
+    return type(seen)(mount.server, mount.bucket)
+
+
+@pytest.mark.parametrize("size", [1000, 20 * MIB], ids=["small", "large"])
+def test_the_server_dies_during_a_write(mortal, seen, poll, size):
+    """Close fails in time; the bytes are kept, and go to the bucket when the server is back."""
+    bucket = seen_by(mortal, seen)
+    content = (PATTERN * 20)[:size]
+    fd = os.open(mortal.path / "f", os.O_CREAT | os.O_WRONLY, 0o644)
+    os.write(fd, content)
+    mortal.server.kill()
+    with in_time(), raises(errno.EIO, errno.ETIMEDOUT):
+        os.close(fd)
+
+    assert content == (mortal.path / "f").read_bytes()
+    (upload,) = mortal.uploads()
+    assert ("f", "failed", size) == (upload["key"], upload["state"], upload["size"])
+    assert upload["error"]
+
+    mortal.server.start()
+    poll(mortal.is_clean, 60)
+    assert crc64(content) == bucket.crc64("f")
+    assert [] == bucket.uploads()
+
+
+def test_the_server_dies_in_the_middle_of_an_upload(mortal, seen, poll):
+    """The upload goes on in the background at the first missing part."""
+    bucket = seen_by(mortal, seen)
+    content = PATTERN * 20
+    mortal.server.set_latency(0.05)
+    result = []
+
+    def write():
+        try:
+            (mortal.path / "f").write_bytes(content)
+        except OSError as error:
+            result.append(error.errno)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    poll(lambda: len(bucket.parts()) >= 8)
+    mortal.server.kill()
+    with in_time():
+        writing.join(60)
+    assert result
+    assert result[0] in (errno.EIO, errno.ETIMEDOUT)
+
+    mortal.server.start()
+    poll(mortal.is_clean, 60)
+
+    assert crc64(content) == bucket.crc64("f")
+    assert [] == bucket.uploads()
+    assert mortal.server.requests("UploadPart") <= 12
+
+
+def test_failed_bytes_survive_a_kill(mortal, seen, poll):
+    """They are listed without a mount, and reach the bucket with the next one."""
+    bucket = seen_by(mortal, seen)
+    mortal.server.kill()
+    fd = os.open(mortal.path / "f", os.O_CREAT | os.O_WRONLY, 0o644)
+    os.write(fd, b"kept")
+    with raises(errno.EIO, errno.ETIMEDOUT):
+        os.close(fd)
+    mortal.kill()
+    (upload,) = mortal.uploads()
+    assert ("f", "failed", 4) == (upload["key"], upload["state"], upload["size"])
+    mortal.server.start()
+
+    mortal.mount(*IMPATIENT)
+    poll(mortal.is_clean)
+
+    assert b"kept" == bucket.get("f")
+
+
+def test_a_failed_file_is_renamed_and_another_unlinked(mortal, seen, poll):
+    """Names change while the server is away and the bytes wait; then all is as named."""
+    bucket = seen_by(mortal, seen)
+    mortal.server.kill()
+    for name in ("a", "b"):
+        with contextlib.suppress(OSError):
+            (mortal.path / name).write_text(name)
+    results = []
+    for change in (
+        lambda: os.rename(mortal.path / "a", mortal.path / "c"),  # noqa: PTH104  # as above
+        lambda: os.unlink(mortal.path / "b"),  # noqa: PTH108  # as above
+    ):
+        with in_time():
+            try:
+                change()
+            except OSError:
+                results.append(False)
+            else:
+                results.append(True)
+    mortal.server.start()
+    poll(mortal.is_clean, 60)
+
+    wanted = {"c" if results[0] else "a": b"a"}
+    if not results[1]:
+        wanted["b"] = b"b"
+    assert wanted == {key: bucket.get(key) for key in bucket.keys()}  # noqa: SIM118  # a list
+    poll(lambda: sorted(wanted) == sorted(os.listdir(mortal.path)), 15)
+
+
+def test_reads_while_the_server_is_away(mortal, seen):
+    """Errors in time, not hangs; and the bytes when it is back."""
+    bucket = seen_by(mortal, seen)
+    bucket.put("f", PATTERN)
+    bucket.put("g", PATTERN)
+    bucket.put("d/in", PATTERN)
+    mortal.remount("--part-size", "1M", *IMPATIENT)
+    (mortal.path / "g").stat()
+    mortal.server.kill()
+
+    with in_time(), raises(errno.EIO, errno.ETIMEDOUT):
+        (mortal.path / "g").read_bytes()
+    with in_time(), raises(errno.EIO, errno.ETIMEDOUT):
+        os.listdir(mortal.path / "d")
+
+    mortal.server.start()
+    assert PATTERN == (mortal.path / "g").read_bytes()
+    assert PATTERN == (mortal.path / "f").read_bytes()
+
+
+def test_a_secret_that_is_revoked(mounting, tmp_path, monkeypatch, seen, poll):
+    """Writes say EACCES, keep their bytes, and a mount with the new secret brings them home."""
+    folder = tmp_path / "server"
+    with EmulatorProcess(folder, buckets=["secret"], credentials={"one": "1"}) as server:
+        monkeypatch.setenv("OSS_ACCESS_KEY_ID", "one")
+        monkeypatch.setenv("OSS_ACCESS_KEY_SECRET", "1")
+        mount = mounting(server, "secret").mount(*IMPATIENT)
+        os.listdir(mount.path)
+        port = server.port
+    with EmulatorProcess(folder, credentials={"two": "2"}, port=port) as server:
+        with raises(errno.EACCES):
+            (mount.path / "f").write_bytes(b"kept")
+        mount.kill()
+        monkeypatch.setenv("OSS_ACCESS_KEY_ID", "two")
+        monkeypatch.setenv("OSS_ACCESS_KEY_SECRET", "2")
+        mount.mount(*IMPATIENT)
+        poll(mount.is_clean)
+        assert b"kept" == type(seen)(server, "secret").get("f")
+        mount.kill()
+
+
+def test_umount_waits_for_uploads(mortal, seen):
+    """What a failed close left is in the bucket when `ossfs umount` returns 0."""
+    bucket = seen_by(mortal, seen)
+    mortal.server.add_fault("error", operation="PutObject", status=500)
+    with raises(errno.EIO):
+        (mortal.path / "f").write_bytes(b"late")
+    assert [] == bucket.keys()
+    mortal.server.clear_faults()
+
+    done = mortal.umount()
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert b"late" == bucket.get("f")
+
+
+def test_umount_says_what_is_left(mortal, seen, poll):
+    """With a time limit and no server: exit 1, the file is named, the next mount goes on."""
+    bucket = seen_by(mortal, seen)
+    mortal.server.kill()
+    with contextlib.suppress(OSError):
+        (mortal.path / "late-file").write_bytes(b"late")
+
+    with in_time():
+        done = mortal.umount("--timeout", "1s")
+
+    assert 1 == done.returncode
+    assert "late-file" in done.stderr
+    mortal.server.start()
+    mortal.mount(*IMPATIENT)
+    poll(mortal.is_clean)
+    assert b"late" == bucket.get("late-file")
+
+
+WRITER = """
+import os, sys
+fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY, 0o644)
+os.write(fd, b"draft")
+print("written", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_uploads_lists_a_draft_while_mounted(mounted, poll):
+    """An open file that was written and not closed is shown."""
+    command = [sys.executable, "-c", WRITER, mounted.path / "f"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert b"written\n" == writer.stdout.readline()
+        (shown,) = mounted.uploads()
+        writer.stdin.close()
+    assert ("f", 5) == (shown["key"], shown["size"])
+    poll(mounted.is_clean)
+    assert [] == mounted.uploads()
