@@ -13,7 +13,11 @@ from ossfs.emulator.refusals import Refused
 from ossfs.emulator.settings import Settings
 
 # Real endpoints, for clients that are sent here through a proxy setting or /etc/hosts.
-_SERVICE = re.compile(r"(?:(?P<bucket>[^.]+)\.)?oss-[a-z0-9-]+\.aliyuncs\.com")
+_SERVICE = re.compile(
+    r"(?:(?P<bucket>[^.]+)\.)?(?:oss-[a-z0-9-]+\.aliyuncs\.com"
+    r"|tos-[a-z0-9-]+\.i?volces\.com"
+    r"|s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com)"
+)
 
 
 def resolve(host: str, path: str, settings: Settings) -> tuple[str, str]:

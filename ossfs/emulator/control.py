@@ -7,6 +7,8 @@ The admin endpoint's knobs: faults, counters, latency, the server's idea of time
     GET    /_ossfs/stats     requests, bytes, errors by operation
     DELETE /_ossfs/stats
     PUT    /_ossfs/latency   {"seconds": 0.02}: added to every request
+    PUT    /_ossfs/credentials {"id": {"secret": s, "token": t, "expires": unix seconds}}:
+                             these are valid from now on, and all others have ended
     PUT    /_ossfs/clock     {"offset": -3600}: the server's clock is off by that many seconds
 
 It exists only when it was enabled, has no authentication, and is for tests. No bucket can
@@ -14,11 +16,13 @@ be called `_ossfs`.
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from ossfs.clock import Clock
 from ossfs.emulator.exchange import Answer, Call
 from ossfs.emulator.faults import Faults
+from ossfs.emulator.settings import Credentials, credentials_from_json
 from ossfs.emulator.stats import Stats
 
 PREFIX = "/_ossfs/"
@@ -49,11 +53,12 @@ class OffsetClock:
 class Control:
     """What tests may change while the server runs."""
 
-    def __init__(self, clock: OffsetClock) -> None:
+    def __init__(self, clock: OffsetClock, credentials: Credentials) -> None:
         self.faults = Faults()
         self.stats = Stats()
         self.latency_s = 0.0
         self._clock = clock
+        self._credentials = credentials
 
     async def answer(self, call: Call) -> Answer:
         """Answer a request to the admin endpoint."""
@@ -82,11 +87,21 @@ class Control:
                 self.stats.reset()
             case "PUT", "latency":
                 self.latency_s = float(given["seconds"])
+            case "PUT", "credentials":
+                self._rotate(credentials_from_json(json.dumps(given)))
             case "PUT", "clock":
                 self._clock.offset_s = float(given["offset"])
             case _:
                 return None
         return {}
+
+    def _rotate(self, new: Credentials) -> None:
+        """Let the new keys be valid; those there were end now."""
+        now_s = self._clock.now_ns() / 1e9
+        for key_id, old in self._credentials.items():
+            ends = now_s if old.expires_s is None else min(old.expires_s, now_s)
+            self._credentials[key_id] = replace(old, expires_s=ends)
+        self._credentials.update(new)
 
 
 def _json(status: int, value: Any) -> Answer:

@@ -21,6 +21,10 @@ from ossfs.emulator.s3 import errors as s3_errors
 from ossfs.emulator.s3 import signatures as s3_signatures
 from ossfs.emulator.s3 import words as s3_words
 from ossfs.emulator.settings import Settings
+from ossfs.emulator.tos import dispatch as tos_dispatch
+from ossfs.emulator.tos import errors as tos_errors
+from ossfs.emulator.tos import signatures as tos_signatures
+from ossfs.emulator.tos import words as tos_words
 from ossfs.emulator.words import Words
 
 
@@ -51,8 +55,17 @@ OSS = Dialect(
 )
 S3 = Dialect("s3", s3_words.WORDS, s3_dispatch.TABLE, s3_signatures.verify, s3_errors.answer_of)
 
-_ALGORITHMS = {"OSS": OSS, "OSS4-HMAC-SHA256": OSS, "AWS4-HMAC-SHA256": S3}
-_PREFIXES = {"x-oss-": OSS, "x-amz-": S3}
+TOS = Dialect(
+    "tos", tos_words.WORDS, tos_dispatch.TABLE, tos_signatures.verify, tos_errors.answer_of
+)
+
+_ALGORITHMS = {
+    "OSS": OSS,
+    "OSS4-HMAC-SHA256": OSS,
+    "AWS4-HMAC-SHA256": S3,
+    "TOS4-HMAC-SHA256": TOS,
+}
+_PREFIXES = {"x-oss-": OSS, "x-amz-": S3, "x-tos-": TOS}
 
 
 def dialect_of(headers: Mapping[str, str], parameters: Iterable[tuple[str, str]]) -> Dialect:

@@ -257,6 +257,10 @@ class Objects:
         """Change an object's ACL and nothing else."""
         self._update(bucket, key, self.get(bucket, key)._replace(acl=acl))
 
+    def set_headers(self, bucket: str, key: str, headers: dict[str, str]) -> None:
+        """Replace what is given back with an object."""
+        self._update(bucket, key, self.get(bucket, key)._replace(headers=json.dumps(headers)))
+
     def set_tags(self, bucket: str, key: str, tags: dict[str, str]) -> None:
         """Change an object's tags and nothing else, not even Last-Modified."""
         text = json.dumps(tags) if tags else ""

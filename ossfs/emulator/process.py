@@ -12,6 +12,7 @@ one that lives as long as it shall (pytest's main thread does).
 import http.client
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -37,8 +38,10 @@ class EmulatorProcess:
     A running server over `directory`; its state survives `kill` and `restart`.
 
     `credentials` maps key ids to secrets (`str` or `Secret`); the first is `key_id`,
-    `secret`. `limits` lowers limits (fields of `settings.Limits`). `options` are further
-    arguments of `python -m ossfs.emulator`. RuntimeError when it does not start.
+    `secret`, `token`. `limits` lowers limits (fields of `settings.Limits`). `cnames` binds
+    whole host names to buckets, for clients that name no bucket (`127.0.0.1` too: then no
+    other bucket is reached there). `options` are further arguments of
+    `python -m ossfs.emulator`. RuntimeError when it does not start.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class EmulatorProcess:
         host: str = "127.0.0.1",
         port: int = 0,
         limits: Mapping[str, int] | None = None,
+        cnames: Mapping[str, str] | None = None,
         options: Sequence[str] = (),
     ) -> None:
         given = credentials or {DEMO_KEY_ID: DEMO_SECRET}
@@ -59,6 +63,7 @@ class EmulatorProcess:
         }
         self.key_id = next(iter(self.credentials))
         self.secret = self.credentials[self.key_id].secret
+        self.token = self.credentials[self.key_id].token
         self.directory = Path(directory)
         self.host = host
         self.port = port
@@ -68,6 +73,7 @@ class EmulatorProcess:
             *(["--admin"] if admin else []),
             *(f"--bucket={bucket}" for bucket in buckets),
             *(f"--limit={name}={size}" for name, size in (limits or {}).items()),
+            *(f"--cname={name}={bucket}" for name, bucket in (cnames or {}).items()),
             *options,
         ]
         self._process: subprocess.Popen[bytes] | None = None
@@ -175,6 +181,17 @@ class EmulatorProcess:
         """Make every request take that much longer."""
         self._admin("PUT", "latency", {"seconds": seconds})
 
+    def rotate_credentials(self, *, expires_s: float | None = None, token: bool = True) -> None:
+        """
+        End all keys there are, as after their time, and make `key_id`, `secret`, `token` new ones.
+
+        `expires_s` is the new key's end in unix seconds.
+        """
+        given = Secret(_made_up(), _made_up() if token else "", expires_s)
+        self.key_id, self.secret, self.token = f"STS.{_made_up()}", given.secret, given.token
+        self.credentials = {self.key_id: given}
+        self._admin("PUT", "credentials", json.loads(credentials_as_json(self.credentials)))
+
     def set_clock_offset(self, seconds: float) -> None:
         """Put the server's clock ahead (or behind, if negative)."""
         self._admin("PUT", "clock", {"offset": seconds})
@@ -190,3 +207,7 @@ class EmulatorProcess:
         if answer.status == _BAD_REQUEST:
             raise ValueError(told["error"])
         return told
+
+
+def _made_up() -> str:
+    return secrets.token_hex(16)

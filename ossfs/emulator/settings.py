@@ -26,7 +26,7 @@ class Secret:
     """Unix seconds."""
 
 
-Credentials = Mapping[str, Secret]
+Credentials = dict[str, Secret]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Settings:
     """Everything the server is told at start."""
 
     credentials: Credentials
+    """Key id → secret; changed while the server runs when keys are rotated."""
     host: str = "127.0.0.1"
     port: int = 9000
     domains: tuple[str, ...] = ("localhost",)

@@ -59,8 +59,6 @@ class Words:
     """`encoding-type=url` is about continuation tokens too."""
     url_safe: str = ""
     """Characters that `encoding-type=url` leaves alone."""
-    always_encoded: bool = False
-    """Keys are encoded although nobody asked: the official client decodes them anyway."""
     position: str = "position"
     """The query parameter and header word of an append."""
     meta_name: str = r"[a-z0-9!#$%&'*+.^_`|~-]+"
@@ -76,11 +74,17 @@ class Words:
     tells_crc: bool = True
     """Answers carry the CRC-64 of what they are about."""
     tells_md5: bool = False
+    """Answers carry the MD5 of what they are about."""
+    quiet_is_empty: bool = False
+    """A quiet batch delete without failures has an empty body, not an empty document."""
     strict_copied_range: bool = False
     """A part's copy of bytes that are not there is refused, else it is of all bytes."""
     strict_self_copy: bool = False
     """An object is copied to itself only with something to change."""
+    copies_appendable: bool = True
+    """An appendable object can be the source of a copy."""
     copies_never_304: bool = True
+    """A copy whose condition says 'not modified' is refused with 412 instead."""
     sole_owner: bool = False
     """Making a bucket that one owns already is refused."""
     classes: Mapping[str, str] = field(default_factory=dict)

@@ -96,6 +96,6 @@ async def delete_objects(service: Service, call: Call) -> Answer:
     current = [one.find("Key") for one in named if one.find("VersionId") in ("", "null")]
     service.objects.delete(call.bucket, current)
     if root.find("Quiet").strip().lower() == "true":
-        return document(call, "DeleteResult", []) if call.words.sole_owner else Answer()
+        return Answer() if call.words.quiet_is_empty else document(call, "DeleteResult", [])
     deleted: list[Node] = [("Deleted", [("Key", encode(key))]) for key in keys]
     return document(call, "DeleteResult", [*encode.node, *deleted])

@@ -26,7 +26,6 @@ class Encoder:
 
     url: bool
     safe: str = ""
-    told: bool = True
 
     def __call__(self, text: str) -> str:
         """Return the text as it is written."""
@@ -35,7 +34,7 @@ class Encoder:
     @property
     def node(self) -> list[Node]:
         """The element that tells the client."""
-        return [("EncodingType", "url")] if self.url and self.told else []
+        return [("EncodingType", "url")] if self.url else []
 
 
 def encoder(call: Call) -> Encoder:
@@ -43,8 +42,7 @@ def encoder(call: Call) -> Encoder:
     kind = call.query.get("encoding-type", "")
     if kind not in ("", "url"):
         raise invalid("encoding-type", kind, "Invalid Encoding Method specified in Request.")
-    words = call.words
-    return Encoder(kind == "url" or words.always_encoded, words.url_safe, told=kind == "url")
+    return Encoder(kind == "url", call.words.url_safe)
 
 
 def limit_of(call: Call, name: str, default: int) -> int:

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from ossfs.emulator import callbacks, conditions, ranges, receiving
 from ossfs.emulator.calls import headers as fields
 from ossfs.emulator.exchange import Answer, Call
-from ossfs.emulator.objects import Row, with_copied
+from ossfs.emulator.objects import APPENDABLE, Row, with_copied
 from ossfs.emulator.refusals import Refused, invalid
 from ossfs.emulator.service import Service
 from ossfs.emulator.times import iso
@@ -129,6 +129,8 @@ async def copy_object(service: Service, call: Call) -> Answer:
     fields.check_traffic_limit(call)
     guard = call.words.guard(service, call)
     source_bucket, source_key, source = copy_source(service, call)
+    if source.kind == APPENDABLE and not call.words.copies_appendable:
+        raise Refused("OperationNotSupported", "An appendable object cannot be copied.")
     itself = (source_bucket, source_key) == (bucket.name, call.key)
     replaces = _directive(call, "metadata-directive") == "REPLACE"
     if itself and not replaces:

@@ -51,6 +51,7 @@ WORDS = Words(
     encodes_tokens=True,
     meta_name="[a-z0-9-]+",
     tells_md5=True,
+    quiet_is_empty=True,
     copies_never_304=False,
     classes={
         name: name for name in ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
