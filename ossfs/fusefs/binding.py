@@ -25,8 +25,8 @@ class Binding(fuse.FUSE):  # type: ignore[misc]  # fusepy has no types
     def open(self, path: bytes, fip: Any) -> int:
         """Let the operations decide about the kernel's pages of the file."""
         info = fip.contents
-        answer = self.operations("open", path.decode(self.encoding), info.flags)
-        info.fh, info.keep_cache = answer
+        info.fh, caching = self.operations("open", path.decode(self.encoding), info.flags)
+        info.keep_cache, info.direct_io = caching
         return 0
 
     def read(self, _path: Any, buf: Any, size: int, offset: int, fip: Any) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 from ossfs.errors import OssfsError
 from ossfs.fusefs.binding import ENCODING, get_context
 from ossfs.vfs.filesystem import Fh, FileSystem
+from ossfs.vfs.pages import Caching
 from ossfs.vfs.tree import Stat
 
 log = logging.getLogger(__name__)
@@ -104,16 +105,16 @@ class Operations:
 
     # Files
 
-    def open(self, path: str, flags: int) -> tuple[int, bool]:
-        """Open a file; say, too, whether the kernel may keep the pages it has of it."""
+    def open(self, path: str, flags: int) -> tuple[int, Caching]:
+        """Open a file; say, too, what the kernel may keep and believe of it."""
         fh = self._fs.open(_path(path), flags)
-        return fh, self._fs.keeps_pages(fh)
+        return fh, self._fs.caching(fh)
 
     def create(self, path: str, mode: int) -> int:
         """Make a file and open it for reading and writing, as libfuse's flags are lost here."""
         uid, gid, _ = get_context()
         fh = self._fs.create(_path(path), mode, os.O_RDWR, uid=uid, gid=gid)
-        self._fs.keeps_pages(fh)  # the kernel drops what it has: from here on, it is right
+        self._fs.caching(fh)  # the kernel drops what it has: from here on, it is right
         return fh
 
     def read(self, path: None, size: int, offset: int, fh: int) -> bytes | memoryview:  # noqa: ARG002 - by handle

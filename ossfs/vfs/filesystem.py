@@ -27,6 +27,7 @@ from ossfs.vfs.files import Files
 from ossfs.vfs.keys import split
 from ossfs.vfs.names import Names, symlink_attributes
 from ossfs.vfs.nodes import FileNode
+from ossfs.vfs.pages import Caching
 from ossfs.vfs.posix import Attributes, new_attributes
 from ossfs.vfs.reader import ObjectReader, VersionReader
 from ossfs.vfs.tree import Found, Listed, Stat, Tree
@@ -78,11 +79,15 @@ class FileSystem:
 
     def getattr(self, path: str) -> Stat:
         """Return what `stat` answers. FileNotFoundError."""
-        return self._tree.stat(path)
+        answer = self._tree.stat(path)
+        self._files.pages.stated(answer.ino, answer.size)
+        return answer
 
     def fgetattr(self, fh: Fh) -> Stat:
         """Return what `fstat` answers."""
-        return self._tree.stat_node(self._handle(fh).node)
+        answer = self._tree.stat_node(self._handle(fh).node)
+        self._files.pages.stated(answer.ino, answer.size)
+        return answer
 
     def readdir(self, path: str) -> dict[str, Listed]:
         """Return the names in a directory. NotADirectoryError."""
@@ -113,8 +118,8 @@ class FileSystem:
                 raise
         return fh
 
-    def keeps_pages(self, fh: Fh) -> bool:
-        """Say, once after each open, whether the pages the kernel has of the file are right."""
+    def caching(self, fh: Fh) -> Caching:
+        """Say, once after each open, what the kernel may keep and believe of the file."""
         return self._files.pages.opened(self._handle(fh).node)
 
     def create(self, path: str, mode: int, flags: int, *, uid: int, gid: int) -> Fh:

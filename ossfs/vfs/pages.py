@@ -1,44 +1,85 @@
 """
-Which version the pages are of that the kernel has cached of a file.
+What the kernel has cached of files, and whether it is still right.
 
 The kernel keeps the pages of a file after it was closed, and drops them at the next open
 unless it is told that they are still right. Size and time do not say so: another client
 may have put other bytes of the same size and modification time. The etag does.
+
+The kernel also believes the size it was told last, for as long as attributes are valid,
+and reads no further. A file of which an open finds another size is read past the pages.
 
 Threads: every method from any thread; one lock guards the table, which is bounded.
 """
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ossfs.vfs.nodes import FileNode
 
-MAX_FILES = 100_000  # about 200 bytes each
+MAX_FILES = 100_000  # about 300 bytes each
+
+
+class Caching(NamedTuple):
+    """What an open tells the kernel."""
+
+    keeps_pages: bool
+    """The pages it has are right."""
+    is_direct: bool
+    """It shall ask for every byte: the size it knows is another one."""
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the kernel has of one inode."""
+
+    etag: str = ""
+    """Of the version its pages are of; empty: none that could be kept."""
+    size: int | None = None
 
 
 class KernelPages:
-    """Decides at each open whether the kernel may keep what it has."""
+    """Decides at each open what the kernel may keep and believe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards the table (by inode number) and the nodes' has_pages
-        self._etags: OrderedDict[int, str] = OrderedDict()
+        self._lock = threading.Lock()  # guards the table and the nodes' has_pages
+        self._told: OrderedDict[int, _Told] = OrderedDict()  # by inode number
 
-    def opened(self, node: FileNode) -> bool:
-        """Return whether the pages are the node's; from now on they are."""
-        base = node.pending.base
+    def opened(self, node: FileNode) -> Caching:
+        """Return what is right for the node; from now on the pages are its own."""
+        pending = node.pending
+        with pending.lock:
+            base, size, is_changed = pending.base, pending.size, pending.generation > 0
         with self._lock:
-            etag = self._etags.pop(node.ino, None)
-            is_kept = node.has_pages or (base is not None and etag == base.etag)
-            node.has_pages = True
-        return is_kept
+            told = self._told_locked(node.ino)
+            keeps_pages = node.has_pages or (base is not None and told.etag == base.etag)
+            # Of a file that was changed here, the kernel knows the size by itself.
+            is_direct = not is_changed and told.size not in (None, size)
+            node.has_pages, told.etag = True, ""
+        return Caching(keeps_pages, is_direct)
 
     def closed(self, node: FileNode) -> None:
         """Remember the version of a node that is not needed any more."""
-        base = node.pending.base
+        base, is_changed = node.pending.base, node.pending.generation > 0
         with self._lock:
+            told = self._told_locked(node.ino)
             if node.has_pages and base is not None:
-                self._etags[node.ino] = base.etag
-                if len(self._etags) > MAX_FILES:
-                    self._etags.popitem(last=False)
-            elif node.pending.generation:  # cut by name: the pages are of neither version
-                self._etags.pop(node.ino, None)
+                told.etag = base.etag
+                if is_changed:
+                    told.size = base.size
+            elif is_changed:  # cut by name: the pages are of neither version
+                told.etag = ""
+
+    def stated(self, ino: int, size: int) -> None:
+        """Take note of the size that the kernel is told."""
+        with self._lock:
+            self._told_locked(ino).size = size
+
+    def _told_locked(self, ino: int) -> _Told:
+        told = self._told.get(ino)
+        if told is None:
+            told = self._told[ino] = _Told()
+            if len(self._told) > MAX_FILES:
+                self._told.popitem(last=False)
+        return told

@@ -10,6 +10,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -358,6 +359,58 @@ os.close(fd)
 """
 
 
+def test_processes_append_at_once(mounted, seen):
+    """O_APPEND of several processes: no line is lost or torn."""
+    script = """
+import os, sys
+fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+for number in range(100):
+    os.write(fd, f"{sys.argv[2]} {number}\\n".encode())
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, mounted.path / "log", letter])
+        for letter in "abcd"
+    ]
+    assert [0] * 4 == [process.wait() for process in processes]
+
+    lines = seen.get("log").decode().splitlines()
+    assert sorted(f"{letter} {number}" for letter in "abcd" for number in range(100)) == sorted(
+        lines
+    )
+
+
+def test_a_reader_while_another_handle_commits(mounted, seen, emulator, poll):
+    """A request for the version before the commit is no error: the new one has the bytes."""
+    path = mounted.path / "f"
+    seen.put("f", PATTERN * 20)
+    emulator.add_fault("delay", operation="GetObject", seconds=1, count=1)
+    result = []
+    with path.open("rb", buffering=0) as reader:
+        reading = threading.Thread(target=lambda: result.append(reader.read(10 * MIB)))
+        reading.start()
+        poll(lambda: emulator.faults()[0]["hits"])
+        with path.open("r+b") as writer:
+            writer.seek(19 * MIB)
+            writer.write(b"edited")
+        reading.join()
+        assert result, "the read failed"
+        assert PATTERN[:4096] == result[0][:4096]
+
+
+def test_empty_files_on_a_slow_link(mounted, seen, emulator):
+    """Files whose release has not ended when umount is called are in the bucket all the same."""
+    os.listdir(mounted.path)
+    emulator.set_latency(0.1)
+    for number in range(10):
+        (mounted.path / f"f{number}").touch()
+
+    assert 0 == subprocess.run(["umount", mounted.path], check=False).returncode
+
+    mounted.mount()
+    assert 10 == len(seen.keys())
+    assert 10 == len(os.listdir(mounted.path))
+
+
 def test_processes_write_at_once(mounted, seen):
     """Eight processes, each a file of its own and a piece of a common one."""
     size = 256 << 10
@@ -445,6 +498,41 @@ def test_another_clients_version_is_seen(mounted, seen, poll):
     seen.put("f", b"n" * MIB, mtime="1600000000")
 
     poll(lambda: path.read_bytes() == b"n" * MIB, 10, "the new version is not seen")
+
+
+@pytest.mark.parametrize(("old", "new"), [(10, 5000), (5000, 10), (10, 0), (0, 10)])
+def test_another_clients_size_is_seen(mounted, seen, poll, old, new):
+    """A version of another size is never cut to, or filled up to, the size of the one before."""
+    path = mounted.path / "f"
+    seen.put("f", b"o" * old)
+    assert b"o" * old == path.read_bytes()
+    seen.put("f", b"n" * new)
+
+    def is_new():
+        path.stat()  # the kernel believes this size for a second
+        content = path.read_bytes()
+        assert content in (b"o" * old, b"n" * new)
+        return content == b"n" * new
+
+    poll(is_new, 10, "the new version is not seen")
+
+
+def test_an_append_to_what_another_client_wrote(mounted, seen, poll):
+    """O_APPEND adds behind the version that is there when the file is opened."""
+    path = mounted.path / "f"
+    seen.put("f", b"o" * 10)
+    assert b"o" * 10 == path.read_bytes()
+    seen.put("f", b"n" * 5000)
+
+    def is_new():
+        path.stat()
+        return path.read_bytes() == b"n" * 5000
+
+    poll(is_new, 10)
+    with path.open("ab") as file:
+        file.write(b"end")
+
+    assert b"n" * 5000 + b"end" == seen.get("f")
 
 
 def test_pages_of_an_unchanged_file_stay_in_the_kernel(mounted, seen, emulator):
