@@ -13,7 +13,7 @@ import base64
 import binascii
 import hashlib
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -79,6 +79,11 @@ def of_whole(name: str, parts: Iterable[tuple[str, int]]) -> str:
         crc = int.from_bytes(base64.b64decode(value), "big")
         whole = _shifted(whole, length, polynomial, size * 8) ^ crc
     return encoded(whole.to_bytes(size, "big"))
+
+
+def of_object(sums: Mapping[str, str]) -> dict[str, str]:
+    """Return checksums of a body as those of the object it becomes."""
+    return {**sums, "type": FULL_OBJECT} if sums else {}
 
 
 def can_span(name: str) -> bool:

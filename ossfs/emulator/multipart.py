@@ -188,21 +188,24 @@ class Multipart:
         acl: str = "",
         guard: Guard,
         smallest: int,
+        expected: Mapping[str, str],
     ) -> Row:
         """
         Make the listed parts, None: all of them, the object of `key`.
 
         Parts that are not listed are dropped. Refused when a part is absent, differs, is
-        out of order or, but for the last, smaller than `smallest`.
+        out of order or, but for the last, smaller than `smallest`, or the
+        object's checksum or `size` is not the `expected`.
         """
         begun = self.get(bucket.name, key, upload)
         there = self.parts(upload)
-        used = there if listed is None else _chosen(there, listed, upload)
+        used = there if listed is None else _chosen(there, listed, begun)
         _check_sizes(used, smallest)
         given = begun.attributes
         row = self._objects.new_row(
             bucket, given, kind=MULTIPART, size=sum(part.size for part in used)
         )._replace(etag=_etag(used), crc=_crc(used), sums=_sums(begun, used))
+        _check_expected(row, expected)
         if acl:
             row = row._replace(acl=acl)
         with self._storage.change() as change:
@@ -247,13 +250,20 @@ def _check_sizes(used: Sequence[Part], smallest: int) -> None:
             )
 
 
-def _chosen(there: Sequence[Part], listed: Sequence[Listed], upload: str) -> list[Part]:
+def _chosen(there: Sequence[Part], listed: Sequence[Listed], begun: Upload) -> list[Part]:
+    composite = begun.checksum.get("type") == checksums.COMPOSITE
     numbers = [number for number, *_ in listed]
     if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
         raise Refused(
             "InvalidPartOrder",
             "The list of parts was not in ascending order. "
             "Parts list must specified in order by part number.",
+        )
+    if composite and not all(sums for *_, sums in listed):
+        raise Refused(
+            "InvalidRequest",
+            "The upload was created using a checksum. The complete request must include the "
+            "checksum for each part.",
         )
     by_number = {part.number: part for part in there}
     chosen = []
@@ -268,12 +278,22 @@ def _chosen(there: Sequence[Part], listed: Sequence[Listed], upload: str) -> lis
                 "InvalidPart",
                 "One or more of the specified parts could not be found or the specified "
                 "entity tag might not have matched the part's entity tag.",
-                UploadId=upload,
+                UploadId=begun.id,
                 PartNumber=str(number),
                 PartEtag=etag,
             )
         chosen.append(part)
     return chosen
+
+
+def _check_expected(row: Row, expected: Mapping[str, str]) -> None:
+    sums = json.loads(row.sums) if row.sums else {}
+    for name, value in expected.items():
+        if name == "size":
+            if value != str(row.size):
+                raise Refused("InvalidRequest", "The object's size is not the announced one.")
+        elif sums.get(name) != value:
+            raise Refused("BadDigest", f"The {name.upper()} you specified did not match.")
 
 
 def _etag(parts: Sequence[Part]) -> str:

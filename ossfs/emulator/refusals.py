@@ -18,7 +18,8 @@ _CODES_BY_STATUS = {
     "InvalidPartOrder FilePartNotExist PartNotSequential IncompleteBody RequestTimeout InvalidURI "
     "InvalidRequest BadRequest NotImplemented OperationNotSupported NotSymlink MetadataTooLarge "
     "InvalidTargetType InvalidTag BadDigest XAmzContentSHA256Mismatch "
-    "MalformedTrailerError InvalidEncryptionAlgorithmError InvalidStorageClass",
+    "MalformedTrailerError AuthorizationHeaderMalformed AuthorizationQueryParametersError "
+    "InvalidEncryptionAlgorithmError InvalidStorageClass",
     403: "AccessDenied SignatureDoesNotMatch InvalidAccessKeyId InvalidSecurityToken "
     "SecurityTokenExpired AccessKeyIdAndSecurityTokenNotMatch RequestTimeTooSkewed "
     "SecondLevelDomainForbidden InvalidObjectState",

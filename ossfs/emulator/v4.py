@@ -17,7 +17,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from ossfs.emulator.exchange import Call
-from ossfs.emulator.refusals import Refused, invalid
+from ossfs.emulator.refusals import Refused
 from ossfs.emulator.settings import Secret, Settings
 from ossfs.emulator.times import basic_seconds_of, iso
 
@@ -39,6 +39,12 @@ class Scheme:
     canonical: "Callable[[Call, Sequence[tuple[str, str]], str, str], str]"
     """The canonical request of a call: parameters, list of names, payload."""
     key_start: str = ""
+    header_code: str = "InvalidArgument"
+    """Of an Authorization header that cannot be read."""
+    date_code: str = "InvalidArgument"
+    """Of a request that does not say when it was signed."""
+    url_code: str = "InvalidArgument"
+    """Of parameters that cannot be read."""
     ecs: Mapping[str, str] = field(default_factory=dict)
     """The dialect's numbers of errors: of date, skew, scope's region, signature."""
 
@@ -68,10 +74,11 @@ def verify_header(call: Call, scheme: Scheme, settings: Settings, now_s: float) 
         raise _refused(
             scheme,
             "date" if stamp else "no date",
-            "InvalidArgument",
+            scheme.date_code,
             "The date of the request is missing or invalid.",
         )
-    key_id, scope = _scope(fields.get("Credential", ""), stamp, scheme, settings)
+    code = scheme.header_code
+    key_id, scope = _scope(fields.get("Credential", ""), stamp, scheme, code, settings)
     secret = secret_of(key_id, settings)
     check_token(secret, call.headers.get(scheme.prefix + "security-token", ""), now_s)
     check_skew(when, settings, now_s, ec=scheme.ecs.get("skew", ""))
@@ -87,11 +94,11 @@ def verify_url(call: Call, scheme: Scheme, settings: Settings, now_s: float) -> 
     expires = query.get(scheme.query("expires"), "")
     when = basic_seconds_of(stamp)
     if when is None:
-        raise invalid(scheme.query("date"), stamp)
+        raise _unreadable(scheme.url_code, scheme.query("date"), stamp)
     if not expires.isdecimal() or not 1 <= int(expires) <= WEEK_S:
-        raise invalid(scheme.query("expires"), expires)
+        raise _unreadable(scheme.url_code, scheme.query("expires"), expires)
     credential = query.get(scheme.query("credential"), "")
-    key_id, scope = _scope(credential, stamp, scheme, settings)
+    key_id, scope = _scope(credential, stamp, scheme, scheme.url_code, settings)
     secret = secret_of(key_id, settings)
     if settings.max_skew_s is not None and when > now_s + settings.max_skew_s:
         check_skew(when, settings, now_s, ec=scheme.ecs.get("skew", ""))
@@ -170,23 +177,27 @@ def _signing_key(start: str, scope: str) -> bytes:
     return key
 
 
-def _scope(credential: str, stamp: str, scheme: Scheme, settings: Settings) -> tuple[str, str]:
+def _scope(
+    credential: str, stamp: str, scheme: Scheme, code: str, settings: Settings
+) -> tuple[str, str]:
     key_id, _, scope = credential.partition("/")
     pieces = scope.split("/")
     if len(pieces) != len(("date", "region", "service", "terminator")) or pieces[2:] != [
         scheme.service,
         scheme.terminator,
     ]:
-        raise invalid("Credential", credential)
+        raise _unreadable(code, "Credential", credential)
     date, region, *_ = pieces
     if date != stamp[:8]:
-        raise invalid("Credential", credential, "The date of the scope is not that of the request.")
+        raise _unreadable(
+            code, "Credential", credential, "The date of the scope is not that of the request."
+        )
     if settings.check_region and region != settings.region:
         raise _refused(
             scheme,
             "region",
-            "InvalidArgument",
-            "Invalid signing region in Authorization header.",
+            code,
+            f"Invalid signing region: {region} is wrong; expecting {settings.region}.",
             Region=settings.region,
         )
     return key_id, scope
@@ -195,6 +206,11 @@ def _scope(credential: str, stamp: str, scheme: Scheme, settings: Settings) -> t
 def _field(piece: str) -> tuple[str, str]:
     name, _, value = piece.strip().partition("=")
     return name, value
+
+
+def _unreadable(code: str, name: str, value: str, message: str = "") -> Refused:
+    told = message or f"The value of {name} is invalid."
+    return Refused(code, told, ArgumentName=name, ArgumentValue=value)
 
 
 def _refused(scheme: Scheme, about: str, code: str, message: str, **more: str) -> Refused:

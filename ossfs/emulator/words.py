@@ -45,6 +45,8 @@ class Words:
     """Algorithm and type of the checksum that an upload's object will have, if any."""
     sum_nodes: "Callable[[Row], Sequence[Node]]"
     """An object's checksums, for the answer to Complete."""
+    expected: "Callable[[Call], dict[str, str]]"
+    """What Complete says its object must have: checksums, and `size`."""
     listed: "Callable[[Listed], Sequence[Node]]"
     """What a listing says about an object besides what all dialects say."""
     smallest_part: "Callable[[Limits], int]"
@@ -55,6 +57,8 @@ class Words:
     """Entries of a listing when the request does not say."""
     clips_pages: bool = False
     """More entries than 1000 are asked for: 1000 are given, instead of a refusal."""
+    always_next_marker: bool = True
+    """A truncated listing says where it goes on also without a delimiter."""
     encodes_tokens: bool = False
     """`encoding-type=url` is about continuation tokens too."""
     url_safe: str = ""

@@ -119,7 +119,7 @@ def test_completing_moves_no_bytes(tmp_path, storage):
     ]
 
     listed = [(part.number, part.etag, {}) for part in parts[1:]]
-    row = multipart.complete(bucket, "k", upload, listed, guard=anything, smallest=1)
+    row = multipart.complete(bucket, "k", upload, listed, guard=anything, smallest=1, expected={})
 
     found = storage.segments(row.content, 0, row.size)
     assert [Segment(body.blob, 0, 102_400) for body in bodies[1:]] == found

@@ -63,6 +63,7 @@ async def list_objects(service: Service, call: Call) -> Answer:
     encode = encoder(call)
     marker = call.query.get("marker", "")
     page, common = _page(service, call, encode, marker.encode())
+    tells_next = call.words.always_next_marker or bool(call.query.get("delimiter"))
     following: list[Node] = [("NextMarker", encode(page.last.decode()))]
     return document(
         call,
@@ -70,7 +71,7 @@ async def list_objects(service: Service, call: Call) -> Answer:
         [
             *common,
             ("Marker", encode(marker)),
-            *(following if page.truncated else []),
+            *(following if page.truncated and tells_next else []),
             *_entries(page, call, encode, owner=True),
         ],
     )
@@ -140,7 +141,7 @@ def _page(
         ("Name", call.bucket),
         ("Prefix", encode(prefix)),
         ("MaxKeys", limit),
-        ("Delimiter", encode(delimiter)),
+        *([("Delimiter", encode(delimiter))] if delimiter or call.words.encodes_tokens else []),
         *encode.node,
         ("IsTruncated", page.truncated),
     ]

@@ -138,6 +138,7 @@ async def complete(service: Service, call: Call) -> Answer:
         acl=fields.object_acl(call) if call.words.object_acl in call.headers else "",
         guard=guard,
         smallest=call.words.smallest_part(service.settings.limits),
+        expected=call.words.expected(call),
     )
     location = f"http://{call.host}{quote(call.path)}"
     headers = written(call, row)

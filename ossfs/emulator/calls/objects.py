@@ -3,7 +3,7 @@
 from dataclasses import replace
 from urllib.parse import unquote
 
-from ossfs.emulator import callbacks, conditions, ranges, receiving
+from ossfs.emulator import callbacks, checksums, conditions, ranges, receiving
 from ossfs.emulator.calls import headers as fields
 from ossfs.emulator.exchange import Answer, Call
 from ossfs.emulator.objects import APPENDABLE, Row, with_copied
@@ -34,9 +34,10 @@ async def put_object(service: Service, call: Call) -> Answer:
     limit = service.settings.limits.max_put
     async with receiving.received(service.storage.files, call.body, limit) as body:
         fields.check_sums(call, body)
-        given = replace(given, sums=call.sums)
+        given = replace(given, sums=checksums.of_object(call.sums))
         row = service.objects.put(bucket, call.key, body, given, guard=guard)
     headers = written(call, row)
+    headers |= {call.words.header(f"checksum-{name}"): v for name, v in given.sums.items()}
     if callback is not None:
         return await callbacks.made(callback, call, row, headers)
     return Answer(headers=headers)
@@ -47,7 +48,7 @@ def written(call: Call, row: Row) -> dict[str, str]:
     headers = fields.sums_told(call, row)
     if row.md5 and call.words.tells_md5:
         headers["Content-MD5"] = row.md5
-    return headers | {call.words.header(f"checksum-{n}"): v for n, v in call.sums.items()}
+    return headers
 
 
 async def append_object(service: Service, call: Call) -> Answer:
@@ -156,6 +157,7 @@ async def copy_object(service: Service, call: Call) -> Answer:
     told: list[Node] = [
         ("ETag", call.words.etag(row.etag)),
         ("LastModified", iso(row.modified_s)),
+        *call.words.sum_nodes(row),
     ]
     answer = document(call, "CopyObjectResult", told)
     answer.headers |= written(call, row)

@@ -42,6 +42,7 @@ WORDS = Words(
     acl_answer=_acl_answer,
     extras=_extras,
     upload_sums=lambda _call: {},
+    expected=lambda _call: {},
     sum_nodes=lambda _row: (),
     listed=_listed,
     smallest_part=lambda limits: limits.min_part,

@@ -128,8 +128,6 @@ class _Checked:
                     f"The {name.upper()} you specified did not match the calculated checksum.",
                 )
             self._call.sums[name] = expected
-        if self._running:
-            self._call.sums.setdefault("type", checksums.FULL_OBJECT)
 
     def _check_names(self, names: list[str]) -> None:
         unknown = [name for name in names if name not in checksums.ALGORITHMS]

@@ -23,6 +23,9 @@ SCHEME = Scheme(
     names="SignedHeaders",
     canonical=canonical_as_sent,
     key_start="AWS4",
+    header_code="AuthorizationHeaderMalformed",
+    url_code="AuthorizationQueryParametersError",
+    date_code="AccessDenied",
 )
 
 

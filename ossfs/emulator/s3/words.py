@@ -91,6 +91,12 @@ def _upload_sums(call: Call) -> dict[str, str]:
     return {"algorithm": algorithm, "type": kind}
 
 
+def _expected(call: Call) -> dict[str, str]:
+    names = {name: f"x-amz-checksum-{name}" for name in checksums.ALGORITHMS}
+    names["size"] = "x-amz-mp-object-size"
+    return {name: call.headers[own] for name, own in names.items() if own in call.headers}
+
+
 WORDS = Words(
     prefix="x-amz-",
     server="AmazonS3",
@@ -104,10 +110,12 @@ WORDS = Words(
     acl_answer=_acl_answer,
     extras=_extras,
     upload_sums=_upload_sums,
+    expected=_expected,
     sum_nodes=_sum_nodes,
     listed=_listed,
     smallest_part=lambda limits: limits.min_large_part,
     clips_pages=True,
+    always_next_marker=False,
     url_safe="/",
     max_metadata=2048,
     counts_prefix=False,
