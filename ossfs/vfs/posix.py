@@ -101,32 +101,35 @@ def read_attributes(
         if stat.S_IFMT(stored) and not is_directory and not stat.S_ISDIR(stored):
             kind = stat.S_IFMT(stored)
     uid, gid = (parse_number(metadata.get(name, "")) for name in ("uid", "gid"))
-    mtime_ns = parse_time(metadata.get("mtime", "")) or modified_ns
+    mtime_ns = parse_time(metadata.get("mtime", ""), modified_ns)
     return Attributes(
         mode=kind | (mode & ~defaults.umask),
         uid=defaults.uid if uid is None else uid,
         gid=defaults.gid if gid is None else gid,
         mtime_ns=mtime_ns,
-        ctime_ns=parse_time(metadata.get("ctime", "")) or modified_ns,
-        atime_ns=parse_time(metadata.get("atime", "")) or mtime_ns,
+        ctime_ns=parse_time(metadata.get("ctime", ""), modified_ns),
+        atime_ns=parse_time(metadata.get("atime", ""), mtime_ns),
         content_type=headers.content_type,
         foreign={name: value for name, value in metadata.items() if name not in OURS},
     )
 
 
 def format_time(time_ns: int) -> str:
-    """Write a time; a fraction has nine digits and is left out when it is zero."""
+    """
+    Write a time; a fraction has nine digits and is left out when it is zero.
+
+    Not so in 1970 and before: there, it tells a time that was set from one that was not.
+    """
     seconds, ns = divmod(time_ns, NS)
-    return f"{seconds}.{ns:09d}" if ns else str(seconds)
+    return f"{seconds}.{ns:09d}" if ns or seconds <= 0 else str(seconds)
 
 
-def parse_time(text: str) -> int | None:
-    """Read a time; values that are not positive count as absent, as in ossfs 1.x."""
-    match = re.fullmatch(r"(\d{1,12})(?:\.(\d+))?", text)
-    if match is None:
-        return None
-    fraction = (match[2] or "")[:9].ljust(9, "0")
-    return int(match[1]) * NS + int(fraction) or None
+def parse_time(text: str, default: int) -> int:
+    """Read a time; whole numbers that are not positive count as absent, as in ossfs 1.x."""
+    match = re.fullmatch(r"(-?\d{1,12})(?:\.(\d+))?", text)
+    if match is None or (match[2] is None and int(match[1]) <= 0):
+        return default
+    return int(match[1]) * NS + int((match[2] or "")[:9].ljust(9, "0"))
 
 
 def parse_number(text: str) -> int | None:

@@ -241,6 +241,87 @@ def test_an_unlinked_open_file_is_gone_after_a_crash(mounted, seen):
     assert mounted.is_clean()
 
 
+def test_a_large_file_is_cut_and_extended_by_name(mounted, seen):
+    """The new object has the old bytes up to the cut, and zeros behind it."""
+    seen.put("f", PATTERN * 20)
+    os.truncate(mounted.path / "f", 9 * MIB + 5)
+    os.truncate(mounted.path / "f", 17 * MIB)
+
+    content = (PATTERN * 10)[: 9 * MIB + 5] + bytes(8 * MIB - 5)
+    assert content == seen.get("f")
+    assert content == (mounted.path / "f").read_bytes()
+
+
+def test_renames_that_posix_refuses(mounted):
+    """Each with its errno, and nothing has changed."""
+    for name in ("empty", "full"):
+        (mounted.path / name).mkdir()
+    for name in ("full/x", "file"):
+        (mounted.path / name).touch()
+    for source, target, code in (
+        ("empty", "full", errno.ENOTEMPTY),
+        ("empty", "file", errno.ENOTDIR),
+        ("file", "empty", errno.EISDIR),
+        ("full", "full/sub", errno.EINVAL),
+        ("missing", "other", errno.ENOENT),
+        ("file", "file/below", errno.ENOTDIR),
+    ):
+        with raises(code):
+            os.rename(mounted.path / source, mounted.path / target)
+    os.rename(mounted.path / "file", mounted.path / "file")
+
+    assert ["empty", "file", "full"] == sorted(os.listdir(mounted.path))
+    assert ["x"] == os.listdir(mounted.path / "full")
+
+
+def test_fsync_again_and_again(mounted, seen):
+    """After each fsync, the object is what the file is."""
+    fd = os.open(mounted.path / "f", os.O_CREAT | os.O_RDWR)
+    for number in range(10):
+        os.write(fd, b"%d" % number)
+        os.fsync(fd)
+        assert b"0123456789"[: number + 1] == seen.get("f")
+    for size in (5, 0, 3):
+        os.ftruncate(fd, size)
+        os.fsync(fd)
+        assert size == seen.size("f")
+    os.close(fd)
+    assert bytes(3) == seen.get("f")
+
+
+def test_two_mounts_of_one_bucket(mounting, poll):
+    """What one closes, the other opens; what one unlinks is gone in the other."""
+    one, other = mounting().mount(), mounting().mount()
+    for text in ("first", "the second"):
+        (one.path / "f").write_text(text)
+        poll(lambda text=text: read_or_none(other.path / "f") == text, 10)
+    (one.path / "f").unlink()
+    poll(lambda: read_or_none(other.path / "f") is None, 10)
+
+
+def read_or_none(path):
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+
+
+def test_read_only(mounting, seen):
+    """Every change says EROFS."""
+    seen.put("f", b"x")
+    path = mounting().mount("-o", "ro").path
+    for change_something in (
+        (path / "g").touch,
+        (path / "f").unlink,
+        (path / "d").mkdir,
+        lambda: (path / "f").write_text("y"),
+        lambda: (path / "f").chmod(0o600),
+    ):
+        with raises(errno.EROFS):
+            change_something()
+    assert b"x" == (path / "f").read_bytes() == seen.get("f")
+
+
 def test_rmdir(mounted, seen):
     """A directory with something in it stays, an empty one goes."""
     (mounted.path / "d/e").mkdir(parents=True)
@@ -303,6 +384,18 @@ def test_attributes_survive_a_remount(mounted, seen):
         assert 1_600_000_000_123_456_789 == found.st_mtime_ns, name
         assert 1_500_000_000_000_000_000 == found.st_atime_ns, name
     assert b"x" == seen.get("after")
+
+
+@pytest.mark.parametrize("time_ns", [0, 1, -1, -5_500_000_000, 4_102_444_800_000_000_000])
+def test_odd_times_survive_a_remount(mounted, poll, time_ns):
+    """Also 1970, as archives that are to be the same every time have it, and before."""
+    path = mounted.path / "f"
+    path.write_text("x")
+    os.utime(path, ns=(time_ns, time_ns))
+    poll(mounted.is_clean)
+    mounted.remount()
+
+    assert (time_ns, time_ns) == (path.stat().st_atime_ns, path.stat().st_mtime_ns)
 
 
 def change(file):
