@@ -159,7 +159,12 @@ class Checkpoint(Protocol):
 
 
 class MultipartUpload:
-    """Makes `pieces` (ascending by number) the object `key`."""
+    """
+    Makes `pieces` (ascending by number) the object `key`.
+
+    `replaces` is the etag of the version that is there before, if it is known: it may have
+    as many bytes and parts, and is not to be taken for what Complete made.
+    """
 
     def __init__(
         self,
@@ -173,6 +178,7 @@ class MultipartUpload:
         on_part: Callable[[Part], None] = lambda _: None,
         is_cancelled: Callable[[], bool] = lambda: False,
         before_complete: Callable[[], None] = lambda: None,
+        replaces: str | None = None,
     ) -> None:
         self._store = store
         self._workers = workers
@@ -183,6 +189,7 @@ class MultipartUpload:
         self._on_part = on_part
         self._is_cancelled = is_cancelled
         self._before_complete = before_complete
+        self._replaces = replaces
 
     @property
     def size(self) -> int:
@@ -359,7 +366,7 @@ class MultipartUpload:
             info = self._store.head(self._key)
         except NoSuchKey:
             return None
-        if info.size != self.size:
+        if info.size != self.size or info.etag == self._replaces:
             return None
         if expected is not None and info.crc64 is not None:
             is_ours = info.crc64 == expected

@@ -420,8 +420,9 @@ class Files:
             is_there = self.tree.is_hidden(base.key, hidden)
             if is_there and self._store.head(base.key).etag == base.etag:
                 self._store.delete(base.key)
+                self.tree.gone(base.key)  # it may have been listed since
         except NoSuchKey:
-            pass  # somebody else deleted it
+            self.tree.gone(base.key)  # somebody else deleted it
         except StoreError as error:
             log.warning("%s is deleted at the next mount, not now: %s", base.key, error)
             return

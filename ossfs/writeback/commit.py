@@ -218,6 +218,7 @@ class Committer:
             on_part=lambda part: self._count_part(pending, part.size),
             is_cancelled=lambda: pending.is_discarded,
             before_complete=check_base,
+            replaces=None if snapshot.base is None else snapshot.base.etag,
         )
         try:
             self._progress(pending, parts_total=len(pieces))

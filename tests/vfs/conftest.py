@@ -73,6 +73,7 @@ class Points:
         self.passed = []
         self.calls = []
         self.kill_at = None
+        self.kill_on = None
         self.is_dead = False
         self.lose = lambda call: False
         self.refuse = lambda call: None
@@ -84,7 +85,7 @@ class Points:
             if self.is_dead:
                 raise Killed(what)
             self.passed.append(what)
-            if len(self.passed) - 1 == self.kill_at:
+            if len(self.passed) - 1 == self.kill_at or what == self.kill_on:
                 self.is_dead = True
                 raise Killed(what)
 

@@ -245,11 +245,8 @@ def test_attributes_of_what_was_replaced(core, sh, expect_log):
 def test_an_edit_that_a_crash_interrupted_does_not_overwrite(core, conflict, moment):
     """Somebody replaced the object while we were away: copies made before do not excuse us."""
     core.put("f", LARGE)
-    with core.mounted() as life:
-        life.os.edit("/f", 2500, b"#")
-        number = life.points.passed.index(moment)
-    core.put("f", LARGE)
-    life = core.mount(kill_at=number)
+    life = core.mount()
+    life.points.kill_on = moment
     with pytest.raises(core.Killed):
         life.os.edit("/f", 2500, b"#")
     life.die()

@@ -658,6 +658,19 @@ def test_another_object_in_the_place_of_an_unlinked_file(sh, core, kind):
     assert ["f"] == sh.listdir("/")
 
 
+def test_an_unlinked_file_that_was_listed_again(sh, core):
+    """A listing made meanwhile shows the object; when it is deleted, the name does not return."""
+    sh.write("/f", b"x")
+    fd = sh.open("/f", RDONLY)
+    sh.unlink("/f")
+    core.clock.advance(61)
+    assert [] == sh.listdir("/")
+    sh.close(fd)
+
+    assert [] == sh.listdir("/")
+    assert not sh.exists("/f")
+
+
 def test_a_directory_is_empty_without_the_unlinked_file(sh, core):
     """A file that is only open does not keep its directory."""
     sh.mkdir("/d")
