@@ -19,19 +19,13 @@ from ossfs.cache.malloc import reuse_freed_memory
 from ossfs.cache.metadata import KnownObjects
 from ossfs.cache.readahead import ReadaheadConfig
 from ossfs.clock import Clock, SystemClock
-from ossfs.config import MountConfig, StoreConfig
-from ossfs.errors import InvalidOption
+from ossfs.config import MountConfig
+from ossfs.connecting import credentials_for, open_store, transport_options
 from ossfs.fusefs import session
 from ossfs.journal.journal import Journal
-from ossfs.observe.metrics import Metrics
-from ossfs.store.addressing import Endpoint, endpoint_of, parse_endpoint
 from ossfs.store.api import ObjectStore
-from ossfs.store.bucket import Bucket
-from ossfs.store.credentials import found_credentials
-from ossfs.store.dialects.oss import oss_dialect
-from ossfs.store.metered import Metered
-from ossfs.store.retrying import Retrying, RetryOptions
-from ossfs.store.transport import HttpTransport, TransportOptions
+from ossfs.store.credentials import CredentialsProvider
+from ossfs.store.transport import HttpTransport
 from ossfs.transfer.workers import ThreadWorkers, Workers
 from ossfs.vfs.directories import Directories
 from ossfs.vfs.files import Files
@@ -57,7 +51,6 @@ from ossfs.writeback.staging import StagingArea
 
 log = logging.getLogger(__name__)
 
-DEFAULT_REGION = "cn-hangzhou"
 READ_WORKERS = 32
 KNOWN_OBJECTS = 200_000  # versions whose metadata is kept in memory, about 1 KB each
 DEFAULT_RESERVE = 1 << 30
@@ -132,16 +125,13 @@ def open_mount(config: MountConfig, state_dir: Path) -> Mount:
     """
     reuse_freed_memory()
     clock = SystemClock()
-    transport = HttpTransport(
-        TransportOptions(
-            connections=READ_WORKERS + config.writeback.upload_threads + 32,
-            connect_timeout_s=config.store.connect_timeout_s,
-            read_timeout_s=config.store.read_timeout_s,
-        )
-    )
+    connections = READ_WORKERS + config.writeback.upload_threads + 32
+    options = transport_options(config.store, os.environ, connections=connections)
+    transport = HttpTransport(options)
     try:
-        _look_once(config, transport, clock)
-        store = _open_store(config, transport, clock)
+        credentials = credentials_for(config, options, clock, os.environ)
+        _look_once(config, transport, credentials, clock)
+        store = open_store(config, transport, credentials, clock)
         parts = Parts(
             store=store,
             read_workers=ThreadWorkers(READ_WORKERS, "ossfs-read"),
@@ -154,44 +144,13 @@ def open_mount(config: MountConfig, state_dir: Path) -> Mount:
         raise
 
 
-def _look_once(config: MountConfig, transport: HttpTransport, clock: Clock) -> None:
+def _look_once(
+    config: MountConfig, transport: HttpTransport, credentials: CredentialsProvider, clock: Clock
+) -> None:
     """Ask the bucket one question, with somebody waiting at the terminal for the answer."""
     deadline_s = min(FIRST_LOOK_S, config.store.deadline_s)
     hasty = replace(config, store=replace(config.store, deadline_s=deadline_s))
-    _open_store(hasty, transport, clock).list(config.url.prefix, max_keys=1)
-
-
-def _open_store(config: MountConfig, transport: HttpTransport, clock: Clock) -> ObjectStore:
-    endpoint = _endpoint(config.store)
-    region = config.store.region or endpoint.region
-    version = {"auto": None, "v1": 1, "v4": 4}[config.store.signature_version]
-    if version == 4:  # noqa: PLR2004 - the signature's name
-        region = region or DEFAULT_REGION
-    bucket = Bucket(
-        transport=transport,
-        dialect=oss_dialect(region=region, version=version),
-        credentials=found_credentials(config.url.bucket, file=config.store.credentials_file),
-        endpoint=endpoint,
-        name=config.url.bucket,
-        clock=clock,
-    )
-    options = RetryOptions(
-        deadline_s=config.store.deadline_s,
-        read_deadline_s=min(config.store.deadline_s, RetryOptions().read_deadline_s),
-    )
-    return Retrying(Metered(bucket, metrics=Metrics(), clock=clock), options=options, clock=clock)
-
-
-def _endpoint(config: StoreConfig) -> Endpoint:
-    if config.endpoint is None:
-        if config.region is None:
-            raise InvalidOption("where is the bucket? give --endpoint or --region")
-        return endpoint_of(config.region)
-    if config.addressing == "auto":
-        return parse_endpoint(config.endpoint)
-    return parse_endpoint(
-        config.endpoint, style="path" if config.addressing == "path" else "virtual"
-    )
+    open_store(hasty, transport, credentials, clock).list(config.url.prefix, max_keys=1)
 
 
 def build(

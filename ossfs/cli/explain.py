@@ -69,7 +69,7 @@ def _facts(error: OssfsError, config: MountConfig | None) -> dict[str, str]:
         bucket = config.url.bucket
         region = f"the endpoint of region {config.store.region}"
         endpoint = config.store.endpoint or region
-        file = config.store.credentials_file
+        file = config.credentials.credentials_file
     return {
         "bucket": bucket or "of that name",
         "endpoint": endpoint,

@@ -7,7 +7,8 @@ carries an `Option` in its metadata, and from it come the flags of `ossfs mount`
 file (`part_size = "8M"` in the table `[writeback]`) and `docs/configuration.md`.
 
 - `kinds`: how sizes, durations, modes … are written
-- `groups`: the options themselves, `MountConfig` on top, `oss://` URLs
+- `store_groups`, `groups`: the options themselves, `MountConfig` on top
+- `urls`: `oss://`, `tos://` and `s3://` URLs
 - `sources`: flag, then `-o`, then file, then default: `resolve` merges them
 
 Secrets are not options: they come from the environment or a file (`credentials_file`).
@@ -16,25 +17,26 @@ Threads: everything here is a value.
 """
 
 from ossfs.config.groups import (
-    BucketUrl,
     CacheConfig,
     LoggingConfig,
     MountConfig,
     PosixConfig,
-    StoreConfig,
     WritebackConfig,
-    parse_url,
 )
 from ossfs.config.sources import GROUPS, OPTIONS, Named, read_file, resolve, split_o
+from ossfs.config.store_groups import CredentialsConfig, ObjectsConfig, StoreConfig
+from ossfs.config.urls import BucketUrl, parse_url
 
 __all__ = [
     "GROUPS",
     "OPTIONS",
     "BucketUrl",
     "CacheConfig",
+    "CredentialsConfig",
     "LoggingConfig",
     "MountConfig",
     "Named",
+    "ObjectsConfig",
     "PosixConfig",
     "StoreConfig",
     "WritebackConfig",

@@ -1,18 +1,16 @@
 """
-The options, grouped as the parts that use them, and the URL of what is mounted.
+The options, grouped as the parts that use them; those of the store are in `store_groups`.
 
 A field's name is the option's name; durations end in `_s` here (seconds) and not in
 the option; sizes are bytes. None means that the default is found out when it is needed.
 """
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ossfs.config.kinds import (
     BOOLEAN,
     DURATION,
-    ENDPOINT,
     GIB,
     INTEGER,
     KIB,
@@ -20,66 +18,11 @@ from ossfs.config.kinds import (
     MODE,
     PATH,
     SIZE,
-    TEXT,
     choice,
     option,
 )
-from ossfs.errors import InvalidOption
-
-
-@dataclass(frozen=True, slots=True)
-class StoreConfig:
-    """How the object store is reached."""
-
-    endpoint: str | None = option(
-        None,
-        ENDPOINT,
-        "Where the store answers, e.g. `https://oss-cn-hangzhou.aliyuncs.com`;"
-        " without a scheme, https is meant.",
-        default_note="from the region",
-    )
-    region: str | None = option(
-        None,
-        TEXT,
-        "Region of the bucket, e.g. `cn-hangzhou`; part of every V4 signature.",
-        default_note="from the endpoint's name",
-    )
-    signature_version: str = option(
-        "auto",
-        choice("auto", "v1", "v4"),
-        "How requests are signed. `auto`: by version 4 when the region is known, else by 1.",
-    )
-    addressing: str = option(
-        "auto",
-        choice("auto", "virtual", "path"),
-        "Where the bucket's name goes: before the host name (`virtual`) or into the path."
-        " `auto`: into the path for IP addresses and localhost, else before the host name.",
-    )
-    credentials_file: Path | None = option(
-        None,
-        PATH,
-        "File of lines `bucket:id:secret` or `id:secret`, readable by its owner only.",
-        default_note="the environment: `OSS_ACCESS_KEY_ID`, `OSS_ACCESS_KEY_SECRET`,"
-        " `OSS_SESSION_TOKEN`",
-    )
-    connect_timeout_s: float = option(
-        10.0, DURATION, "Longest wait for a connection.", minimum=0.1, maximum=600.0
-    )
-    read_timeout_s: float = option(
-        60.0,
-        DURATION,
-        "Longest silence of the store in the middle of a request.",
-        minimum=0.1,
-        maximum=3600.0,
-    )
-    deadline_s: float = option(
-        300.0,
-        DURATION,
-        "A request that did not succeed within this time, however often it was tried again,"
-        " fails; reading an object at most a minute after the last byte that came.",
-        minimum=1.0,
-        maximum=86400.0,
-    )
+from ossfs.config.store_groups import CredentialsConfig, ObjectsConfig, StoreConfig
+from ossfs.config.urls import BucketUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,48 +155,14 @@ class LoggingConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class BucketUrl:
-    """What is mounted; `prefix` is empty or ends in a slash."""
-
-    scheme: str
-    bucket: str
-    prefix: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.bucket}/{self.prefix}".rstrip("/")
-
-
-@dataclass(frozen=True, slots=True)
 class MountConfig:
     """Everything a mount is built from."""
 
     url: BucketUrl
-    store: StoreConfig = StoreConfig()
+    store: StoreConfig = field(default_factory=StoreConfig)
+    credentials: CredentialsConfig = field(default_factory=CredentialsConfig)
+    objects: ObjectsConfig = field(default_factory=ObjectsConfig)
     cache: CacheConfig = CacheConfig()
     writeback: WritebackConfig = WritebackConfig()
     posix: PosixConfig = PosixConfig()
     logging: LoggingConfig = LoggingConfig()
-
-
-def parse_url(text: str) -> BucketUrl:
-    """
-    Read `oss://BUCKET[/PREFIX]`; the prefix is a folder, a slash at its end is optional.
-
-    InvalidOption. Bucket names as OSS has them: 3 to 63 of a-z, 0-9 and hyphens, with
-    neither end a hyphen.
-    """
-    match = re.fullmatch(r"([a-z0-9]+)://([^/]*)/?(.*)", text, re.DOTALL)
-    if match is None:
-        raise InvalidOption(f"{text!r} is not a bucket; write oss://BUCKET or oss://BUCKET/PREFIX")
-    scheme, bucket, prefix = match.groups()
-    if scheme != "oss":
-        raise InvalidOption(f"{text!r}: {scheme}:// is not supported yet, only oss://")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket):
-        raise InvalidOption(
-            f"{text!r}: {bucket!r} is not a bucket name"
-            " (3 to 63 lower-case letters, digits and hyphens)"
-        )
-    prefix = prefix.rstrip("/")
-    if prefix and any(part in {"", ".", ".."} for part in prefix.split("/")):
-        raise InvalidOption(f"{text!r}: the prefix has a part that cannot be a folder's name")
-    return BucketUrl(scheme, bucket, f"{prefix}/" if prefix else "")

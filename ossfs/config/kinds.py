@@ -5,17 +5,21 @@ Every `parse` raises ValueError with what would have been right ("must be a size
 8M"); who calls it puts the option's name in front. What `show` writes, `parse` reads.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 SIZE_UNITS = {"": 1, "k": KIB, "m": MIB, "g": GIB, "t": GIB * KIB}
 SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+MAX_TAGS, MAX_TAG_NAME, MAX_TAG_VALUE = 10, 128, 256
+"""Of one object, in each of OSS, TOS and S3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +125,59 @@ def _parse_endpoint(text: str) -> str:
     return text.rstrip("/")
 
 
+def _parse_proxy(text: str) -> str:
+    if text == "none":
+        return text
+    parts = urlsplit(text)
+    if "@" in parts.netloc:
+        raise ValueError(
+            "must not hold a password, which other users could see; put it into HTTPS_PROXY"
+        )
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path not in {"", "/"}:
+        raise ValueError("must be http(s)://HOST:PORT, or none")
+    return text.rstrip("/")
+
+
+def _parse_word(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        raise ValueError("must be one word")
+    return text
+
+
+def _parse_tags(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(
+        (name, value) for name, _, value in (one.partition("=") for one in text.split("&") if one)
+    )
+    fits = all(
+        1 <= len(name) <= MAX_TAG_NAME and len(value) <= MAX_TAG_VALUE for name, value in pairs
+    )
+    if len(pairs) > MAX_TAGS or not fits:
+        raise ValueError(f"must be NAME=VALUE&NAME=VALUE, at most {MAX_TAGS} of them")
+    return pairs
+
+
+def _show_tags(tags: tuple[tuple[str, str], ...]) -> str:
+    return "&".join(f"{name}={value}" for name, value in tags)
+
+
+def _parse_json(text: str) -> str:
+    try:
+        is_object = isinstance(json.loads(text), dict)
+    except ValueError:
+        is_object = False
+    if not is_object:
+        raise ValueError("must be a JSON object")
+    return text
+
+
 def choice(*words: str) -> Kind[str]:
-    """Return the kind of an option that is one of `words`."""
+    """Return the kind of an option that is one of `words`, in either case."""
+    spelled = {word.lower(): word for word in words}
 
     def parse(text: str) -> str:
-        if text.lower() not in words:
+        if text.lower() not in spelled:
             raise ValueError(f"must be one of {', '.join(words)}")
-        return text.lower()
+        return spelled[text.lower()]
 
     return Kind("|".join(words), parse)
 
@@ -140,6 +190,10 @@ MODE = Kind("OCTAL", _parse_mode, lambda mode: f"{mode:04o}")
 TEXT = Kind("TEXT", _parse_text)
 PATH = Kind("PATH", _parse_path)
 ENDPOINT = Kind("URL", _parse_endpoint)
+PROXY = Kind("URL|none", _parse_proxy)
+WORD = Kind("NAME", _parse_word)
+TAGS = Kind("NAME=VALUE&…", _parse_tags, _show_tags)
+JSON = Kind("JSON", _parse_json)
 
 
 def option(default: T, kind: Kind[Any], doc: str, **more: Any) -> T:

@@ -17,11 +17,11 @@ from ossfs.config.groups import (
     LoggingConfig,
     MountConfig,
     PosixConfig,
-    StoreConfig,
     WritebackConfig,
-    parse_url,
 )
 from ossfs.config.kinds import MODE, Option
+from ossfs.config.store_groups import CredentialsConfig, ObjectsConfig, StoreConfig
+from ossfs.config.urls import parse_url
 from ossfs.errors import InvalidOption
 
 if sys.version_info >= (3, 11):
@@ -59,6 +59,8 @@ class Named:
 
 GROUPS: Mapping[str, type] = {
     "store": StoreConfig,
+    "credentials": CredentialsConfig,
+    "objects": ObjectsConfig,
     "cache": CacheConfig,
     "writeback": WritebackConfig,
     "posix": PosixConfig,

@@ -5,11 +5,14 @@ Stores are addressed in three styles: the bucket in the host name (the usual one
 path (test servers, which are reached by an IP address or a bare name), or nowhere, when a
 domain is bound to one bucket (CNAME).
 
+How the services name their hosts: "Regions and endpoints" of OSS, TOS and Amazon S3.
+
 Threads: values and pure functions.
 """
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -20,10 +23,19 @@ Style: TypeAlias = Literal["virtual", "path", "cname"]
 
 _PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_REGION = re.compile(
-    r"(?:.*\.|vpc100-)?oss-(?P<region>[a-z]{2}-[a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com"
-    r"|(?:.*\.)?(?P<dual>[a-z]{2}-[a-z0-9-]+?)\.oss\.aliyuncs\.com"
+_NAME = r"[a-z]{2,}-[a-z0-9-]+?"
+_REGIONS = tuple(
+    re.compile(pattern.replace("REGION", f"(?P<region>{_NAME})"))
+    for pattern in (
+        r"(?:.*\.|vpc100-)?oss-REGION(?:-internal)?\.aliyuncs\.com",
+        r"(?:.*\.)?REGION\.oss\.aliyuncs\.com",  # dual stack
+        r"(?:.*\.)?tos(?:-s3)?-REGION\.i?volces\.com",
+        r"(?:.*\.)?s3(?:-fips)?[.-](?:dualstack\.)?REGION\.amazonaws\.com(?:\.cn)?",
+    )
 )
+_WITHOUT_REGION = frozenset({"oss-accelerate.aliyuncs.com", "oss-accelerate-overseas.aliyuncs.com"})
+_FIRST_OF_AWS = "us-east-1"
+"""The region of s3.amazonaws.com."""
 
 
 class Origin(NamedTuple):
@@ -101,15 +113,50 @@ def parse_endpoint(text: str, *, style: Style | None = None) -> Endpoint:
 
 
 def region_of(host: str) -> str | None:
-    """Return the region in the name of one of OSS's own endpoints, internal ones too."""
-    found = _REGION.fullmatch(host.lower())
-    return found and (found["region"] or found["dual"])
+    """Return the region in the name of one of the services' own endpoints, internal ones too."""
+    name = host.lower()
+    if name == "s3.amazonaws.com" or name.endswith(".s3.amazonaws.com"):
+        return _FIRST_OF_AWS
+    if any(name == one or name.endswith(f".{one}") for one in _WITHOUT_REGION):
+        return None
+    found = (pattern.fullmatch(name) for pattern in _REGIONS)
+    return next((match["region"] for match in found if match), None)
 
 
-def endpoint_of(region: str, *, internal: bool = False) -> Endpoint:
-    """Return OSS's endpoint of a region (`cn-hangzhou`), the one inside the cloud if asked."""
-    inside = "-internal" if internal else ""
-    return parse_endpoint(f"oss-{region.removeprefix('oss-')}{inside}.aliyuncs.com")
+def endpoint_of(
+    region: str, *, scheme: str = "oss", internal: bool = False, accelerate: bool = False
+) -> Endpoint:
+    """
+    Return the endpoint of a region (`cn-hangzhou`) of OSS, TOS or S3, by the URL's scheme.
+
+    `internal`: the one inside the cloud; `accelerate`: the one for transfer acceleration,
+    which is the same for all regions. InvalidOption: the service has no such endpoint.
+    """
+    if internal and accelerate:
+        raise InvalidOption("an endpoint is internal or accelerated, not both")
+    if scheme not in _HOSTS or not re.fullmatch(r"[a-z0-9-]+", region):
+        raise InvalidOption(f"{scheme}:// has no region {region!r}; give the endpoint")
+    public, inside, accelerated = _HOSTS[scheme]
+    host = accelerated if accelerate else inside if internal else public
+    if host is None:
+        kind = "accelerated" if accelerate else "internal"
+        raise InvalidOption(f"{scheme}:// has no {kind} endpoints")
+    host = host.format(region.removeprefix(f"{scheme}-"))
+    if scheme == "s3" and region.startswith("cn-"):
+        host = f"{host}.cn"
+    return parse_endpoint(host)
+
+
+_HOSTS: Mapping[str, tuple[str, str | None, str | None]] = {
+    "oss": (
+        "oss-{}.aliyuncs.com",
+        "oss-{}-internal.aliyuncs.com",
+        "oss-accelerate.aliyuncs.com",
+    ),
+    "tos": ("tos-{}.volces.com", "tos-{}.ivolces.com", None),
+    "s3": ("s3.{}.amazonaws.com", None, "s3-accelerate.amazonaws.com"),
+}
+"""Public, internal and accelerated endpoint by scheme."""
 
 
 def is_loopback(host: str) -> bool:

@@ -1,6 +1,7 @@
 """The options of a mount: how they are written, merged and refused."""
 
 import dataclasses
+import re
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,15 @@ def test_option_names_are_unique_over_all_groups():
         ("endpoint", "http://host/path", "without a path"),
         ("endpoint", "http://id:secret@host", "without a path"),
         ("region", "", "must not be empty"),
+        ("proxy", "http://me:secret@proxy:3128", "must not hold a password"),
+        ("proxy", "socks5://proxy:1080", "must be http"),
+        ("proxy", "proxy:3128", "must be http"),
+        ("storage_class", "IA;x", "must be one word"),
+        ("sse", "rot13", "must be one of AES256, KMS"),
+        ("tagging", "=x", "must be NAME=VALUE&NAME=VALUE, at most 10"),
+        ("tagging", "&".join(f"t{n}=x" for n in range(11)), "at most 10"),
+        ("callback", "[1]", "must be a JSON object"),
+        ("traffic_limit", "1000", "must be at least 819200"),
     ],
 )
 def test_a_value_that_cannot_be_used_names_the_option_as_it_was_written(
@@ -144,6 +154,25 @@ def test_o_keeps_an_escaped_comma():
     assert {"log_file": "/a,b"} == split_o(r"log_file=/a\,b")
 
 
+def test_words_that_the_store_reads_keep_its_spelling():
+    """A choice may be written in either case; free words stay as they are."""
+    objects = resolve(
+        URL,
+        flags={"sse": "aes256", "acl": "PRIVATE", "storage_class": "ColdArchive"},
+        o=split_o("tagging=team=a&empty=&eq=x=y"),
+    ).objects
+
+    assert ("AES256", "private", "ColdArchive") == (objects.sse, objects.acl, objects.storage_class)
+    assert (("team", "a"), ("empty", ""), ("eq", "x=y")) == objects.tagging
+
+
+def test_no_option_takes_a_secret():
+    """Other users can read a process's arguments: secrets come in other ways."""
+    suspicious = [name for name in OPTIONS if re.search("secret|password|token|access_key", name)]
+
+    assert [] == suspicious
+
+
 @pytest.mark.parametrize("word", ["noexec", "sync", "part_sise=8M", "=3"])
 def test_o_refuses_what_it_does_not_know(word):
     """An unknown word is an error, never ignored: somebody relies on it."""
@@ -163,6 +192,8 @@ def test_o_refuses_what_it_does_not_know(word):
         ("oss://photos/2024/may", "photos", "2024/may/", "oss://photos/2024/may"),
         ("oss://photos/2024/may/", "photos", "2024/may/", "oss://photos/2024/may"),
         ("oss://photos/a b?c#d", "photos", "a b?c#d/", "oss://photos/a b?c#d"),
+        ("tos://photos/x", "photos", "x/", "tos://photos/x"),
+        ("s3://my.photos.2024/x", "my.photos.2024", "x/", "s3://my.photos.2024/x"),
     ],
 )
 def test_a_url_is_a_bucket_and_a_folder(text, bucket, prefix, shown):
@@ -175,7 +206,9 @@ def test_a_url_is_a_bucket_and_a_folder(text, bucket, prefix, shown):
 @pytest.mark.parametrize(
     "text",
     [
-        *("photos", "oss:/photos", "s3://photos", "oss://", "oss://Ab", "oss://ab", "oss://-ab-"),
+        *("photos", "oss:/photos", "gs://photos", "oss://", "oss://Ab", "oss://ab", "oss://-ab-"),
+        *("oss://my.photos", "tos://my.photos", "s3://my..photos", "s3://10.0.0.1", "s3://.ab"),
+        *("tos://-ab-", "s3://my_photos", f"s3://{'a' * 64}"),
         *("oss://photos/a//b", "oss://photos/../x", "oss://photos//a", "oss://id:secret@photos"),
     ],
 )

@@ -1,0 +1,159 @@
+"""
+From the options of the store to a bucket that can be used.
+
+    config → transport → Bucket → Metered → Retrying
+
+`assembly` puts the file system on top; a command that only moves objects stops here.
+
+Threads: none start here; what is returned may be used from any thread.
+"""
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+from ossfs.clock import Clock
+from ossfs.config import MountConfig, StoreConfig
+from ossfs.errors import InvalidOption
+from ossfs.observe.metrics import Metrics
+from ossfs.store.addressing import Endpoint, endpoint_of, parse_endpoint
+from ossfs.store.api import ObjectStore
+from ossfs.store.bucket import Bucket
+from ossfs.store.credentials import CredentialChoice, CredentialsProvider, found_credentials
+from ossfs.store.dialects.base import Dialect
+from ossfs.store.dialects.oss import oss_dialect
+from ossfs.store.metered import Metered
+from ossfs.store.retrying import Retrying, RetryOptions
+from ossfs.store.transport import HttpTransport, TransportOptions
+from ossfs.store.write_headers import WriteHeaders
+
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+DEFAULT_REGIONS: Mapping[str, str] = {"oss": "cn-hangzhou", "tos": "cn-beijing", "s3": "us-east-1"}
+"""What an endpoint is taken to be in that does not tell: a test server, a store of one's own."""
+MOVING_BYTES = ("get", "put", "append", "copy", "upload_part", "copy_part")
+
+
+def transport_options(
+    config: StoreConfig, environment: Mapping[str, str], *, connections: int
+) -> TransportOptions:
+    """
+    Return how connections are made; `connections` are enough for all that goes on at a time.
+
+    InvalidOption: certificates that cannot be read.
+    """
+    proxies = None
+    if config.proxy is not None:
+        proxies = {} if config.proxy == "none" else dict.fromkeys(("http", "https"), config.proxy)
+    return TransportOptions(
+        connections=config.connections or connections,
+        connect_timeout_s=config.connect_timeout_s,
+        read_timeout_s=config.read_timeout_s,
+        ca_bundle=_ca_bundle(config.ca_file, environment) if config.verify_tls else "",
+        verify_tls=config.verify_tls,
+        proxies=proxies,
+    )
+
+
+def _ca_bundle(given: Path | None, environment: Mapping[str, str]) -> str:
+    named = next((name for name in CA_VARIABLES if environment.get(name)), "")
+    if given is None and not named:
+        return ""
+    path, source = (given, "--ca-file") if given else (Path(environment[named]), named)
+    if path.is_dir():
+        return str(path)
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # SSLError, too: no certificate in it
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise InvalidOption(f"{source}: {path}: {reason}") from error
+    return str(path)
+
+
+def credentials_for(
+    config: MountConfig, network: TransportOptions, clock: Clock, environment: Mapping[str, str]
+) -> CredentialsProvider:
+    """Return who we are to the bucket. InvalidOption."""
+    chosen = config.credentials
+    return found_credentials(
+        config.url.bucket,
+        scheme=config.url.scheme,
+        environment=environment,
+        home=Path.home(),
+        choice=CredentialChoice(
+            file=chosen.credentials_file,
+            process=chosen.credential_process,
+            profile=chosen.profile,
+            ram_role=chosen.ram_role,
+            role_arn=chosen.role_arn,
+            role_session=chosen.role_session_name,
+            external_id=chosen.external_id,
+            sts_endpoint=chosen.sts_endpoint,
+        ),
+        network=network,
+        clock=clock,
+    )
+
+
+def open_store(
+    config: MountConfig, transport: HttpTransport, credentials: CredentialsProvider, clock: Clock
+) -> ObjectStore:
+    """Return the bucket, tried again and counted; nothing is asked yet. InvalidOption."""
+    endpoint = endpoint_for(config)
+    objects = config.objects
+    bucket = Bucket(
+        transport=transport,
+        dialect=dialect_for(config, endpoint),
+        credentials=credentials,
+        endpoint=endpoint,
+        name=config.url.bucket,
+        write_headers=WriteHeaders(
+            storage_class=objects.storage_class,
+            encryption=objects.sse,
+            encryption_key_id=objects.sse_kms_id,
+            acl=objects.acl,
+            tagging=dict(objects.tagging),
+        ),
+        clock=clock,
+    )
+    options = RetryOptions(
+        deadline_s=config.store.deadline_s,
+        read_deadline_s=min(config.store.deadline_s, RetryOptions().read_deadline_s),
+    )
+    return Retrying(Metered(bucket, metrics=Metrics(), clock=clock), options=options, clock=clock)
+
+
+def endpoint_for(config: MountConfig) -> Endpoint:
+    """Return where the store answers, and the style in which it is told the bucket."""
+    store, scheme = config.store, config.url.scheme
+    if store.endpoint is None:
+        if store.region is None:
+            raise InvalidOption("where is the bucket? give --endpoint or --region")
+        if store.addressing == "cname":
+            raise InvalidOption("--addressing cname: give the bucket's own domain as --endpoint")
+        found = endpoint_of(
+            store.region, scheme=scheme, internal=store.internal, accelerate=store.accelerate
+        )
+    elif store.internal or store.accelerate:
+        option = "internal" if store.internal else "accelerate"
+        raise InvalidOption(f"--{option} chooses an endpoint, and --endpoint does, too")
+    else:
+        found = parse_endpoint(store.endpoint)
+    if store.addressing == "virtual":
+        return Endpoint(found.origin, "virtual")
+    if store.addressing == "cname":
+        return Endpoint(found.origin, "cname")
+    # A certificate for *.host is not good for a.b.host.
+    is_dotted = "." in config.url.bucket and found.origin.scheme == "https"
+    return Endpoint(
+        found.origin, "path" if store.addressing == "path" or is_dotted else found.style
+    )
+
+
+def dialect_for(config: MountConfig, endpoint: Endpoint) -> Dialect:
+    """Return how the store is spoken to."""
+    region = config.store.region or endpoint.region
+    default = DEFAULT_REGIONS[config.url.scheme]
+    version = {"auto": None, "v1": 1, "v4": 4}[config.store.signature_version]
+    if version == 4:  # noqa: PLR2004  # the signature's name
+        region = region or default
+    return oss_dialect(region=region, version=version)
