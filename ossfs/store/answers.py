@@ -8,12 +8,11 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 
 from ossfs import errors
-from ossfs.store.api import ObjectInfo
+from ossfs.store.api import STANDARD_HEADERS, ObjectInfo
 from ossfs.store.dialects.base import Call, Dialect, ErrorBody
+from ossfs.store.times import http_time_ns
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
@@ -32,26 +31,24 @@ _BY_STATUS: Mapping[int, type[errors.StoreError]] = {
 }
 
 
-def described(key: str, size: int, headers: Mapping[str, str], prefix: str) -> ObjectInfo:
+def described(key: str, size: int, headers: Mapping[str, str], dialect: Dialect) -> ObjectInfo:
     """Return the description of an object of `size` bytes. ValueError: not readable."""
-    get = headers.get
+    get, prefix, read = headers.get, dialect.prefix, dialect.words.metadata_read
     meta = f"{prefix}meta-"
+    lower = [(name.lower(), value) for name, value in headers.items()]
     return ObjectInfo(
         key=key,
         size=size,
         etag=etag_of(headers),
         modified_ns=http_time_ns(headers["last-modified"]),
         content_type=get("content-type", ""),
-        metadata={
-            name[len(meta) :]: value
-            for name, value in ((name.lower(), value) for name, value in headers.items())
-            if name.startswith(meta)
-        },
-        crc64=crc_of(headers, prefix),
+        metadata={name[len(meta) :]: read(text) for name, text in lower if name.startswith(meta)},
+        crc64=crc_of(headers, dialect),
         storage_class=get(f"{prefix}storage-class", ""),
         object_type=get(f"{prefix}object-type", ""),
         version_id=get(f"{prefix}version-id"),
         restore=get(f"{prefix}restore", ""),
+        standard={name: value for name, value in lower if name in STANDARD_HEADERS},
     )
 
 
@@ -60,9 +57,10 @@ def etag_of(headers: Mapping[str, str]) -> str:
     return headers.get("etag", "").strip('"')
 
 
-def crc_of(headers: Mapping[str, str], prefix: str) -> int | None:
-    """Return the CRC-64 of the whole object; None: the store has none."""
-    text = headers.get(f"{prefix}hash-crc64ecma")
+def crc_of(headers: Mapping[str, str], dialect: Dialect) -> int | None:
+    """Return the CRC-64 of the whole object; None: the store has none. ValueError."""
+    name = dialect.checksum.crc64_header
+    text = headers.get(name) if name else None
     return int(text) if text else None
 
 
@@ -74,23 +72,20 @@ def content_range(headers: Mapping[str, str]) -> tuple[int, int, int]:
     return int(found[1]), int(found[2]) + 1, int(found[3])
 
 
-@lru_cache(maxsize=4096)
-def http_time_ns(text: str) -> int:
-    """Return an HTTP date as nanoseconds since 1970. ValueError: it is none."""
-    return int(parsedate_to_datetime(text).timestamp()) * 1_000_000_000
-
-
 def error_of(
     dialect: Dialect, call: Call, status: int, headers: Mapping[str, str], body: bytes
 ) -> errors.StoreError:
     """Return the error that an answer stands for."""
     said = dialect.codec.error(body or _hidden_body(headers, dialect)) or ErrorBody()
-    known = dialect.errors.get(said.code)
-    error_class = known or _class_of(status, call)
+    known = dialect.own_errors.get((call.operation, said.code)) or dialect.errors.get(said.code)
+    error_class = _considered(known or _class_of(status, call), known, dialect, call, said.detail)
     message = said.message or _plain_message(status, headers)
     error: errors.StoreError
+    end = headers.get(f"{dialect.prefix}{dialect.words.next_position}")
+    if end is not None and call.operation == "append" and error_class is errors.Conflict:
+        error_class = errors.PositionMismatch  # TOS does not document its code
     if error_class is errors.PositionMismatch:
-        position = int(headers.get(f"{dialect.prefix}next-append-position", "0"))
+        position = int(end or 0)
         error = errors.PositionMismatch(message, next_position=position)
     else:
         error = error_class(message)
@@ -100,6 +95,28 @@ def error_of(
     if isinstance(error, errors.Transient):
         error.retry_after_s = _wish(headers, dialect.prefix)
     return error
+
+
+def _considered(
+    found: type[errors.StoreError],
+    known: type[errors.StoreError] | None,
+    dialect: Dialect,
+    call: Call,
+    detail: str,
+) -> type[errors.StoreError]:
+    """
+    Return `found`, or what it means for a request that forbade to overwrite.
+
+    S3 says so by `If-None-Match: *` and refuses as it does for every other condition; of
+    two, the body names the one that failed. TOS does not document the code of its 409.
+    """
+    name, value = dialect.words.forbid_overwrite
+    if call.headers.get(name) != value:
+        return found
+    if found is errors.PreconditionFailed and name == "if-none-match":
+        other = f"{dialect.prefix}copy-source-if-match"
+        return found if other in call.headers and other in detail.lower() else errors.AlreadyExists
+    return errors.AlreadyExists if found is errors.Conflict and known is None else found
 
 
 def _class_of(status: int, call: Call) -> type[errors.StoreError]:

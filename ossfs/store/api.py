@@ -12,242 +12,62 @@ answer is there, and raises nothing but `ossfs.errors.StoreError` and its subcla
 Keys are `str` (UTF-8 on the wire), ETags are opaque and carry no quotes, times are
 nanoseconds since 1970 (the stores give whole seconds), CRCs are CRC-64/XZ as unsigned
 numbers.
+
+The values are in `ossfs.store.values` and the bodies in `ossfs.store.bodies`; both are
+offered here too, as what the methods take and return.
 """
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
-from ossfs.errors import ShortBody
 from ossfs.extents import Extent
+from ossfs.store.bodies import Body, BytesBody, FileBody, pieces_of
+from ossfs.store.values import (
+    NOTHING,
+    STANDARD_HEADERS,
+    Appended,
+    BucketFacts,
+    Capabilities,
+    CutShort,
+    DeleteFailure,
+    Fetched,
+    Headers,
+    Limits,
+    ListedObject,
+    ListPage,
+    ObjectInfo,
+    Part,
+    PartsPage,
+    PendingUpload,
+    Stored,
+    UploadsPage,
+)
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a store accepts; sizes in bytes."""
-
-    max_put: int
-    min_part: int
-    """Smallest part but the last; OSS refuses smaller ones only at Complete."""
-    max_part: int
-    max_parts: int
-    max_copy: int
-    """Largest object (or range) one copy request takes."""
-    max_key: int
-    """Bytes of UTF-8."""
-    max_metadata: int
-    """Bytes of all user metadata names and values together."""
-    max_delete: int
-    """Keys in one batch delete; 0: the store has none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a store can do beyond the common core."""
-
-    append: bool = False
-    rename: bool = False
-    forbid_overwrite: bool = False
-    conditional_put: bool = False
-    """If-Match on PUT and Complete."""
-    symlinks: bool = False
-    part_crc64: bool = False
-    """UploadPart answers and ListParts carry a CRC-64."""
-    object_crc64: bool = False
-    """HEAD, GET, PUT and Complete answers carry the object's CRC-64."""
-
-
-class Body(Protocol):
-    """Bytes to be sent, possibly several times: a retry reads them again."""
-
-    @property
-    def size(self) -> int:
-        """How many bytes."""
-        ...
-
-    def read_at(self, offset: int, length: int) -> bytes | memoryview:
-        """Return exactly `length` bytes from `offset`; OSError when they cannot be read."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class BytesBody:
-    """A body that is in memory."""
-
-    data: bytes | memoryview = field(repr=False)
-
-    @property
-    def size(self) -> int:
-        """How many bytes."""
-        return len(self.data)
-
-    def read_at(self, offset: int, length: int) -> memoryview:
-        """Return a view of the bytes, without a copy."""
-        return memoryview(self.data)[offset : offset + length]
-
-
-@dataclass(frozen=True, slots=True)
-class FileBody:
-    """A piece of an open file; the caller keeps the descriptor open while it is sent."""
-
-    fd: int
-    extent: Extent
-
-    @property
-    def size(self) -> int:
-        """How many bytes."""
-        return self.extent.size
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """Read from the file; OSError when it has become shorter."""
-        data = os.pread(self.fd, length, self.extent.start + offset)
-        if len(data) != length:
-            raise OSError(f"file ends inside {self.extent}")
-        return data
-
-
-def pieces_of(body: Body, size: int = 1 << 20) -> Iterator[bytes | memoryview]:
-    """Yield the bytes of `body` in order, in pieces of at most `size`."""
-    for offset in range(0, body.size, size):
-        yield body.read_at(offset, min(size, body.size - offset))
-
-
-@dataclass(frozen=True, slots=True)
-class Headers:
-    """What is stored beside the bytes of an object and chosen per object."""
-
-    content_type: str | None = None
-    """None: the store's default (application/octet-stream)."""
-    metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    """User metadata, names without the dialect's prefix, lower case; values are ASCII."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
-    """One version of an object, as HEAD and GET describe it."""
-
-    key: str
-    size: int
-    etag: str
-    modified_ns: int
-    content_type: str = ""
-    metadata: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    crc64: int | None = None
-    storage_class: str = ""
-    object_type: str = ""
-    """Normal, Multipart, Appendable or Symlink; empty when the store does not say."""
-    version_id: str | None = None
-    restore: str = ""
-    """The restore state of an archived object, as the store words it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListedObject:
-    """One object, as a listing describes it: no user metadata, no CRC."""
-
-    key: str
-    size: int
-    etag: str
-    modified_ns: int
-    storage_class: str = ""
-    object_type: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ListPage:
-    """One answer to a listing; keys and prefixes are each in UTF-8 order."""
-
-    objects: Sequence[ListedObject]
-    prefixes: Sequence[str]
-    next_token: str | None = None
-    """Give it to the next call; None: this was the last page."""
-
-
-class Fetched(NamedTuple):
-    """The bytes of (a range of) one version of an object."""
-
-    info: ObjectInfo
-    data: bytes | bytearray | memoryview
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """The new version that a put, copy or complete made."""
-
-    etag: str
-    crc64: int | None = None
-    version_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part the store holds for an upload."""
-
-    number: int
-    size: int
-    etag: str
-    crc64: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PartsPage:
-    """One answer to ListParts, ascending by number."""
-
-    parts: Sequence[Part]
-    next_after: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PendingUpload:
-    """A multipart upload that was started and neither completed nor aborted."""
-
-    key: str
-    upload_id: str
-    initiated_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class UploadsPage:
-    """One answer to ListMultipartUploads, by key, then by start."""
-
-    uploads: Sequence[PendingUpload]
-    next_marker: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What an append left behind."""
-
-    next_position: int
-    etag: str
-    crc64: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteFailure:
-    """A key that a batch delete did not delete."""
-
-    key: str
-    code: str
-    message: str
-
-
-class CutShort(ShortBody):
-    """
-    A body that ended early, with what had come of it, so that the rest can be asked for.
-
-    `info` describes the object the bytes are of; `received` are the first bytes of the
-    extent that was asked for.
-    """
-
-    def __init__(self, message: str, *, info: ObjectInfo, received: memoryview) -> None:
-        super().__init__(message, operation="get", key=info.key)
-        self.info = info
-        self.received = received
+__all__ = [
+    "NOTHING",
+    "STANDARD_HEADERS",
+    "Appended",
+    "Body",
+    "BucketFacts",
+    "BytesBody",
+    "Capabilities",
+    "CutShort",
+    "DeleteFailure",
+    "Fetched",
+    "FileBody",
+    "Headers",
+    "Limits",
+    "ListPage",
+    "ListedObject",
+    "ObjectInfo",
+    "ObjectStore",
+    "Part",
+    "PartsPage",
+    "PendingUpload",
+    "Stored",
+    "UploadsPage",
+    "pieces_of",
+]
 
 
 class ObjectStore(Protocol):
@@ -273,21 +93,36 @@ class ObjectStore(Protocol):
         """What the store can do."""
         ...
 
+    def probe(self) -> BucketFacts:
+        """
+        Ask how the bucket was set up; from then on `capabilities` heed it.
+
+        The answer is kept: later calls send nothing. What may not be asked (a user who may
+        only use objects) is taken for not set up.
+        """
+        ...
+
     def get(
-        self, key: str, extent: Extent | None = None, *, if_match: str | None = None
+        self,
+        key: str,
+        extent: Extent | None = None,
+        *,
+        if_match: str | None = None,
+        version_id: str | None = None,
     ) -> Fetched:
         """
         Return the bytes of `extent`, clipped to the object's end; None: all of them.
 
-        The answer is checked: length, Content-Range, and for a whole object its CRC-64.
+        `version_id` asks for another version than the current one. The answer is checked:
+        length, Content-Range, and for a whole object its checksum.
         NoSuchKey; PreconditionFailed when the etag is not `if_match`;
         RangeNotSatisfiable when a non-empty extent starts at or behind the end;
         ObjectArchived; CutShort, ChecksumMismatch.
         """
         ...
 
-    def head(self, key: str) -> ObjectInfo:
-        """Describe the current version. NoSuchKey."""
+    def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
+        """Describe the current version, or the one named. NoSuchKey."""
         ...
 
     def list(
@@ -309,13 +144,20 @@ class ObjectStore(Protocol):
         ...
 
     def put(
-        self, key: str, body: Body, headers: Headers, *, forbid_overwrite: bool = False
+        self,
+        key: str,
+        body: Body,
+        headers: Headers,
+        *,
+        forbid_overwrite: bool = False,
+        if_match: str | None = None,
     ) -> Stored:
         """
         Make `body` the object; readers see the old or the new one, never a mixture.
 
-        The bytes' CRC-64 is compared with the store's. AlreadyExists; ObjectTooLarge;
-        InvalidName; ChecksumMismatch.
+        With `if_match`, only that version is replaced (`capabilities.conditional_put`).
+        The bytes' checksum is compared by us or by the store. AlreadyExists;
+        PreconditionFailed; ObjectTooLarge; InvalidName; ChecksumMismatch; NotSupported.
         """
         ...
 
@@ -375,13 +217,21 @@ class ObjectStore(Protocol):
         ...
 
     def complete_upload(
-        self, key: str, upload_id: str, parts: Iterable[Part], *, forbid_overwrite: bool = False
+        self,
+        key: str,
+        upload_id: str,
+        parts: Iterable[Part],
+        *,
+        forbid_overwrite: bool = False,
+        if_match: str | None = None,
     ) -> Stored:
         """
         Make the parts, ascending by number, the object.
 
+        With `if_match`, only that version is replaced (`capabilities.conditional_complete`).
         NoSuchUpload: also when an earlier, unanswered Complete succeeded;
-        InvalidRequest: a part is missing, differs, or is too small; AlreadyExists.
+        InvalidRequest: a part is missing, differs, or is too small; AlreadyExists;
+        PreconditionFailed; Conflict: another write came between; NotSupported.
         """
         ...
 
@@ -414,4 +264,30 @@ class ObjectStore(Protocol):
         PositionMismatch (with the right position); Conflict: not appendable;
         NotSupported.
         """
+        ...
+
+    def rename(self, source: str, target: str, *, forbid_overwrite: bool = False) -> None:
+        """
+        Give an object another key, in one step.
+
+        Stores differ in whether they replace a target; with `forbid_overwrite` none does.
+        NoSuchKey; AlreadyExists; NotSupported.
+        """
+        ...
+
+    def restore(self, key: str, days: int, *, tier: str = "") -> None:
+        """
+        Ask for an archived object's bytes to be readable for `days`; `head` tells when.
+
+        `tier` is the store's word for how fast. One that is being restored is no error.
+        InvalidRequest or NotSupported: not archived.
+        """
+        ...
+
+    def get_tagging(self, key: str) -> Mapping[str, str]:
+        """Return the object's tags. NoSuchKey."""
+        ...
+
+    def put_tagging(self, key: str, tags: Mapping[str, str]) -> None:
+        """Replace the object's tags; its version and times stay. NoSuchKey."""
         ...

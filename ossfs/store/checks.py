@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from ossfs.errors import InvalidName, InvalidRequest, NotSupported
-from ossfs.store.api import Headers, Limits
+from ossfs.store.api import STANDARD_HEADERS, Headers, Limits
 
 
 class Where(TypedDict):
@@ -36,14 +36,17 @@ def check_key(key: str, limits: Limits) -> None:
         raise InvalidName("the key is not valid UTF-8", key=key) from None
     if not 1 <= size <= limits.max_key:
         raise InvalidName(f"a key has 1 to {limits.max_key} bytes, not {size}", key=key)
-    if key[0] in "/\\":
-        raise InvalidName("a key must not begin with a slash or backslash", key=key)
+    if key[0] in limits.refused_first:
+        raise InvalidName(f"a key must not begin with {key[0]!r}", key=key)
 
 
 def check_headers(key: str, headers: Headers, limits: Limits) -> None:
     """Raise InvalidRequest unless `headers` can be sent and stored with the object `key`."""
     if headers.content_type is not None and not _PRINTABLE.fullmatch(headers.content_type):
         raise InvalidRequest("the content type is not printable ASCII", key=key)
+    for name, value in headers.standard.items():
+        if name not in STANDARD_HEADERS or not _PRINTABLE.fullmatch(value):
+            raise InvalidRequest(f"{name!r} is no such header, or not printable ASCII", key=key)
     check_metadata(key, headers.metadata, limits)
 
 

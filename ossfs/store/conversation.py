@@ -1,9 +1,10 @@
 """
 Requests to one bucket and their answers: addressed, signed, sent, and told apart.
 
-The one repetition here is for a clock that the store finds wrong (15 minutes on OSS): it
-is corrected by the answer's Date and the request is sent once more. Everything else is
-left to `ossfs.store.retrying`.
+The one repetition here is for what the store finds wrong about who asks and when: a clock
+(15 minutes on OSS) is corrected by the answer's Date, credentials that have ended are
+renewed, and the request is sent once more. Everything else is left to
+`ossfs.store.retrying`.
 
 Threads: any; the only state is the clock's correction, a single number.
 """
@@ -15,10 +16,11 @@ from typing import TypeVar
 
 from ossfs import __version__
 from ossfs.clock import Clock
-from ossfs.crc64 import crc64
 from ossfs.errors import (
     ChecksumMismatch,
     ClockSkewed,
+    CredentialsExpired,
+    InvalidCredentials,
     InvalidName,
     ServerFault,
     ShortBody,
@@ -26,14 +28,19 @@ from ossfs.errors import (
     Transient,
 )
 from ossfs.store.addressing import Endpoint
-from ossfs.store.answers import crc_of, error_of, http_time_ns
-from ossfs.store.api import Body, CutShort, ObjectInfo
-from ossfs.store.credentials import CredentialsProvider
+from ossfs.store.answers import crc_of, error_of
+from ossfs.store.api import Body, CutShort, ObjectInfo, pieces_of
+from ossfs.store.credentials import Credentials, CredentialsProvider
 from ossfs.store.dialects.base import Call, Dialect, encoded_path, encoded_query
+from ossfs.store.times import http_time_ns
 from ossfs.store.transport import RECEIVED_AT_ONCE, Request, Response, Transport
 
 SUCCESS = frozenset({200, 201, 204, 206})
-"""Not 203: OSS stored the object, but its callback failed."""
+STORED = 203
+"""The object is stored, but the callback that was asked for failed."""
+
+BARE = frozenset({400, 403})
+"""With these a HEAD is refused, without a word, for what other requests are told."""
 
 MAX_ANSWER = 64 << 20
 """Bytes of an answer that is not an object: a page of 1000 long names is some 4 MB."""
@@ -88,29 +95,59 @@ class Conversation:
     ) -> Call:
         """Return a request with what every request carries."""
         merged = {**self._every_header, **headers} if headers else dict(self._every_header)
-        return Call(operation, method, self.bucket, key, query or {}, merged, body)
+        path = self._path + encoded_path(key)
+        return Call(operation, method, self.bucket, key, query or {}, merged, body, path)
 
-    def exchange(self, call: Call, *, is_repeatable: bool = False) -> Response:
+    def announce(self, call: Call) -> None:
+        """Say beforehand what the body's checksum is, if the store wants it so."""
+        checksum = self.dialect.checksum
+        if not checksum.is_sent_first or call.body is None:
+            return
+        value = 0
+        for piece in pieces_of(call.body, 256 << 10):
+            value = checksum.add(piece, value)
+        call.sent_checksum = call.headers[checksum.header] = checksum.written(value)
+
+    def exchange(
+        self, call: Call, *, is_repeatable: bool = False, success: frozenset[int] = SUCCESS
+    ) -> Response:
         """
         Send the request and return its answer if that is a success, body unread.
 
         `is_repeatable` says that sending it twice does no harm, so that a connection that
         turns out to be dead is replaced silently. Any StoreError.
         """
-        response = self._send(call, is_repeatable)
-        if response.status in SUCCESS:
+        credentials = self._credentials.get()
+        response = self._send(call, credentials, is_repeatable)
+        if response.status in success:
             return response
         error = self._error(call, response)
-        if not (isinstance(error, ClockSkewed) and self._corrected(response)):
+        if not (self._has_mended(error, response, credentials)):
             raise error
-        response = self._send(call, is_repeatable)
-        if response.status in SUCCESS:
+        response = self._send(call, self._credentials.get(), is_repeatable)
+        if response.status in success:
             return response
         raise self._error(call, response)
 
-    def whole(self, call: Call, *, is_repeatable: bool = False) -> tuple[Response, bytes]:
+    def _has_mended(self, error: StoreError, response: Response, used: Credentials) -> bool:
+        """
+        Set the clock or renew the credentials if these are what the store refused.
+
+        An answer to HEAD tells no code on S3 and TOS: then either may be the reason.
+        """
+        is_bare = not error.code and error.status in BARE
+        if (isinstance(error, ClockSkewed) or is_bare) and self._corrected(response):
+            return True
+        is_refused = isinstance(error, CredentialsExpired | InvalidCredentials)
+        if not (is_refused or is_bare):
+            return False
+        return self._credentials.invalidate(used, is_certain=is_refused)
+
+    def whole(
+        self, call: Call, *, is_repeatable: bool = False, success: frozenset[int] = SUCCESS
+    ) -> tuple[Response, bytes]:
         """Do `exchange` and read the whole body, which is not an object's."""
-        response = self.exchange(call, is_repeatable=is_repeatable)
+        response = self.exchange(call, is_repeatable=is_repeatable, success=success)
         try:
             return response, response.read(MAX_ANSWER)
         except Transient as error:
@@ -131,10 +168,11 @@ class Conversation:
     def receive(
         self, call: Call, response: Response, info: ObjectInfo, size: int
     ) -> tuple[bytearray, int]:
-        """Read `size` bytes of the object's body; return them and their CRC. CutShort."""
+        """Read `size` bytes of the object's body; return them and their checksum. CutShort."""
         data = bytearray(size)
         view = memoryview(data)
-        at = crc = 0
+        add = self.dialect.checksum.add
+        at = value = 0
         try:
             while at < size:
                 count = response.read_into(view[at : at + RECEIVED_AT_ONCE])
@@ -142,25 +180,38 @@ class Conversation:
                     raise ShortBody(
                         f"the body ended after {at} of {size} bytes"
                     )  # like the transport's
-                crc = crc64(view[at : at + count], crc)
+                value = add(view[at : at + count], value)
                 at += count
         except Transient as error:
             response.discard()
             short = CutShort(error.message, info=info, received=view[:at].toreadonly())
             raise self._placed(call, short) from error
         response.finish()
-        return data, crc
+        return data, value
+
+    def check_received(self, call: Call, response: Response, value: int) -> None:
+        """Compare the checksum of a whole object with what the answer says. ChecksumMismatch."""
+        checksum = self.dialect.checksum
+        said = response.headers.get(checksum.header)
+        theirs = self.understood(call, lambda _: checksum.read(said) if said else None, b"")
+        if theirs not in {None, value}:
+            raise self.mismatch(call, checksum.written(value), said)
 
     def check_sent(self, call: Call, response: Response) -> int | None:
-        """Return the CRC that the store tells of what was sent. ChecksumMismatch."""
-        crc = crc_of(response.headers, self.dialect.prefix)
+        """Return the CRC-64 that the store tells of what was sent. ChecksumMismatch."""
+        if call.sent_checksum:
+            said = response.headers.get(self.dialect.checksum.header)
+            if said not in {None, "", call.sent_checksum}:
+                raise self.mismatch(call, call.sent_checksum, said)
+            return None
+        crc = self.understood(call, lambda _: crc_of(response.headers, self.dialect), b"")
         if crc is not None and crc != response.sent_crc64:
             raise self.mismatch(call, response.sent_crc64, crc)
         return crc
 
-    def mismatch(self, call: Call, ours: int | None, theirs: int) -> StoreError:
-        """Return the error for two CRCs that should be equal."""
-        message = f"CRC-64 here {ours}, at the store {theirs}"
+    def mismatch(self, call: Call, ours: object, theirs: object) -> StoreError:
+        """Return the error for two checksums that should be equal."""
+        message = f"checksum here {ours}, at the store {theirs}"
         return self._placed(call, ChecksumMismatch(message))
 
     def fault(self, call: Call, message: str) -> StoreError:
@@ -175,22 +226,20 @@ class Conversation:
 
     def presigned(self, call: Call, valid_s: int) -> str:
         """Return a URL that anybody can send this request with, for that many seconds."""
-        call.headers = {}  # headers would be signed, and had to be sent along
+        # Others would be signed as well, and had to be sent along.
+        call.headers = {"host": call.headers["host"]}
         now_s = self._clock.now_ns() // 1_000_000_000 + self._skew_s
         self.dialect.signer.presign(call, self._credentials.get(), now_s, valid_s)
-        path = self._path + encoded_path(call.key)
-        return f"{self._origin}{path}?{encoded_query(call.query)}"
+        return f"{self._origin}{call.path}?{encoded_query(call.query)}"
 
-    def _send(self, call: Call, is_repeatable: bool) -> Response:  # always given
+    def _send(self, call: Call, credentials: Credentials, is_repeatable: bool) -> Response:
         if call.body is not None:
             call.headers["content-length"] = str(call.body.size)
         elif call.method in {"PUT", "POST"}:
             call.headers["content-length"] = "0"
         now_s = self._clock.now_ns() // 1_000_000_000 + self._skew_s
-        self.dialect.signer.sign(call, self._credentials.get(), now_s)
-        target = self._path + encoded_path(call.key)
-        if call.query:
-            target = f"{target}?{encoded_query(call.query)}"
+        self.dialect.signer.sign(call, credentials, now_s)
+        target = f"{call.path}?{encoded_query(call.query)}" if call.query else call.path
         request = Request(self._origin, call.method, target, call.headers, call.body, is_repeatable)
         try:
             return self._transport.send(request)

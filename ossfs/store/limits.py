@@ -23,9 +23,51 @@ OSS_CAPABILITIES = Capabilities(
     append=True,
     rename=False,  # only in buckets with a hierarchical namespace
     forbid_overwrite=True,
-    conditional_put=False,
+    forbid_overwrite_copy=True,
     symlinks=True,
     part_crc64=True,
     object_crc64=True,
 )
 """Alibaba Cloud OSS, an ordinary bucket."""
+
+S3_LIMITS = Limits(
+    max_put=5 << 30,
+    min_part=5 << 20,
+    max_part=5 << 30,
+    max_parts=10_000,
+    max_copy=5 << 30,
+    max_key=1024,
+    max_metadata=2 << 10,
+    max_delete=1000,
+    refused_first="",
+)
+"""Amazon S3: "Multipart upload limits", "Naming objects", "Working with object metadata"."""
+
+S3_CAPABILITIES = Capabilities(
+    forbid_overwrite=True,
+    conditional_put=True,
+    conditional_complete=True,
+)
+"""Amazon S3 and those that follow its conditional writes; no CRC-64 of our kind."""
+
+TOS_LIMITS = Limits(
+    max_put=5 << 30,
+    min_part=5 << 20,
+    max_part=5 << 30,
+    max_parts=10_000,
+    max_copy=5 << 30,
+    max_key=696,
+    max_metadata=2 << 10,  # not documented in one place; S3's is the smallest of the three
+    max_delete=1000,
+)
+"""Volcengine TOS: the limits of its SDK, and of the pages of the single operations."""
+
+TOS_CAPABILITIES = Capabilities(
+    append=True,
+    forbid_overwrite=True,
+    forbid_overwrite_copy=True,
+    conditional_put=True,
+    symlinks=True,
+    object_crc64=True,
+)
+"""Volcengine TOS, a flat bucket; parts' CRCs come with UploadPart, not with ListParts."""

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ossfs.errors import InvalidRequest
-from ossfs.store.api import Body, Headers, Limits, ObjectInfo, Part, pieces_of
+from ossfs.store.api import NOTHING, Body, Headers, Limits, ObjectInfo, Part, pieces_of
 from ossfs.store.checks import Where
 
 
@@ -21,6 +21,7 @@ class Object(NamedTuple):
     info: ObjectInfo
     data: bytes
     target: str | None = None
+    tags: Mapping[str, str] = NOTHING
 
 
 class Piece(NamedTuple):

@@ -7,7 +7,7 @@ it counts every attempt, above it every operation.
 Threads: as the wrapped store.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ossfs.clock import Clock, SystemClock
@@ -17,6 +17,7 @@ from ossfs.observe.metrics import Metrics
 from ossfs.store.api import (
     Appended,
     Body,
+    BucketFacts,
     Capabilities,
     DeleteFailure,
     Fetched,
@@ -79,17 +80,29 @@ class Metered:
             self._metrics.count("ossfs_sent_bytes_total", sent, operation=operation)
         return result
 
+    def probe(self) -> BucketFacts:
+        """Ask how the bucket was set up."""
+        return self._timed("probe", self._store.probe)
+
     def get(
-        self, key: str, extent: Extent | None = None, *, if_match: str | None = None
+        self,
+        key: str,
+        extent: Extent | None = None,
+        *,
+        if_match: str | None = None,
+        version_id: str | None = None,
     ) -> Fetched:
         """Return the bytes of `extent`; see `ObjectStore.get`."""
-        fetched = self._timed("get", lambda: self._store.get(key, extent, if_match=if_match))
+        fetched = self._timed(
+            "get",
+            lambda: self._store.get(key, extent, if_match=if_match, version_id=version_id),
+        )
         self._metrics.count("ossfs_received_bytes_total", len(fetched.data), operation="get")
         return fetched
 
-    def head(self, key: str) -> ObjectInfo:
-        """Describe the current version. NoSuchKey."""
-        return self._timed("head", lambda: self._store.head(key))
+    def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
+        """Describe the current version, or the one named. NoSuchKey."""
+        return self._timed("head", lambda: self._store.head(key, version_id=version_id))
 
     def list(
         self,
@@ -113,12 +126,20 @@ class Metered:
         )
 
     def put(
-        self, key: str, body: Body, headers: Headers, *, forbid_overwrite: bool = False
+        self,
+        key: str,
+        body: Body,
+        headers: Headers,
+        *,
+        forbid_overwrite: bool = False,
+        if_match: str | None = None,
     ) -> Stored:
         """Make `body` the object; see `ObjectStore.put`."""
         return self._timed(
             "put",
-            lambda: self._store.put(key, body, headers, forbid_overwrite=forbid_overwrite),
+            lambda: self._store.put(
+                key, body, headers, forbid_overwrite=forbid_overwrite, if_match=if_match
+            ),
             sent=body.size,
         )
 
@@ -182,13 +203,19 @@ class Metered:
         )
 
     def complete_upload(
-        self, key: str, upload_id: str, parts: Iterable[Part], *, forbid_overwrite: bool = False
+        self,
+        key: str,
+        upload_id: str,
+        parts: Iterable[Part],
+        *,
+        forbid_overwrite: bool = False,
+        if_match: str | None = None,
     ) -> Stored:
         """Make the parts the object; see `ObjectStore.complete_upload`."""
         return self._timed(
             "complete_upload",
             lambda: self._store.complete_upload(
-                key, upload_id, parts, forbid_overwrite=forbid_overwrite
+                key, upload_id, parts, forbid_overwrite=forbid_overwrite, if_match=if_match
             ),
         )
 
@@ -223,3 +250,22 @@ class Metered:
             lambda: self._store.append(key, position, body, headers),
             sent=body.size,
         )
+
+    def rename(self, source: str, target: str, *, forbid_overwrite: bool = False) -> None:
+        """Give an object another key, in one step; see `ObjectStore.rename`."""
+        self._timed(
+            "rename",
+            lambda: self._store.rename(source, target, forbid_overwrite=forbid_overwrite),
+        )
+
+    def restore(self, key: str, days: int, *, tier: str = "") -> None:
+        """Ask for an archived object's bytes for `days`; see `ObjectStore.restore`."""
+        self._timed("restore", lambda: self._store.restore(key, days, tier=tier))
+
+    def get_tagging(self, key: str) -> Mapping[str, str]:
+        """Return the object's tags. NoSuchKey."""
+        return self._timed("get_tagging", lambda: self._store.get_tagging(key))
+
+    def put_tagging(self, key: str, tags: Mapping[str, str]) -> None:
+        """Replace the object's tags; its version and times stay. NoSuchKey."""
+        self._timed("put_tagging", lambda: self._store.put_tagging(key, tags))

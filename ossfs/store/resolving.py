@@ -8,12 +8,16 @@ returns the answer that was lost, or None when the object is somebody else's.
 Threads: pure functions, but for reading a body again.
 """
 
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
 from functools import reduce
 
 from ossfs.crc64 import combine, crc64
 from ossfs.errors import NoSuchUpload
 from ossfs.store.api import Appended, Body, Fetched, Headers, ObjectInfo, Part, Stored, pieces_of
+
+_MD5 = re.compile(r"[0-9a-fA-F]{32}")
 
 
 class CompletionUnknown(NoSuchUpload):
@@ -51,10 +55,14 @@ def crc_of_parts(parts: Sequence[Part]) -> int | None:
 
 
 def put_by_us(seen: ObjectInfo, body: Body, headers: Headers) -> Stored | None:
-    """Size, CRC and headers have to be what was put."""
-    if seen.size != body.size or seen.crc64 != crc_of_body(body):
+    """Size, CRC and headers have to be what was put; without a CRC, the ETag its MD5."""
+    if seen.size != body.size:
         return None
-    return described_by_us(seen, headers)
+    if seen.crc64 is None:
+        is_ours = seen.etag.lower() == md5_of(pieces_of(body))
+    else:
+        is_ours = seen.crc64 == crc_of_body(body)
+    return described_by_us(seen, headers) if is_ours else None
 
 
 def copied_by_us(seen: ObjectInfo, source: ObjectInfo, headers: Headers | None) -> Stored | None:
@@ -62,29 +70,49 @@ def copied_by_us(seen: ObjectInfo, source: ObjectInfo, headers: Headers | None) 
     same_content = seen.crc64 == source.crc64 if seen.crc64 else seen.etag == source.etag
     if seen.size != source.size or not same_content:
         return None
-    return described_by_us(seen, headers or Headers(source.content_type, source.metadata))
+    return described_by_us(seen, headers or source.headers)
 
 
 def described_by_us(seen: ObjectInfo, headers: Headers) -> Stored | None:
-    """Type and metadata have to be what was sent."""
+    """Type, standard headers and metadata have to be what was sent."""
     if headers.content_type not in {None, seen.content_type}:
         return None
     sent = {name.lower(): value.strip() for name, value in headers.metadata.items()}
-    if dict(seen.metadata) != sent:
+    if dict(seen.metadata) != sent or dict(seen.standard) != dict(headers.standard):
         return None
     return Stored(seen.etag, seen.crc64, seen.version_id)
 
 
 def completed_by_us(seen: ObjectInfo | None, parts: Sequence[Part]) -> Stored | None:
-    """Size, and CRC (where there is none: the number of parts in the ETag) have to fit."""
+    """
+    Size, and CRC (where there is none: the ETag) have to fit.
+
+    S3 makes the ETag of an object from the MD5s of its parts. Where it does not (KMS), the
+    caller learns that nobody knows: another's object of as many parts is never taken for ours.
+    """
     if seen is None or seen.size != sum(part.size for part in parts):
         return None
     crc = crc_of_parts(parts)
     if seen.crc64 is None or crc is None:
-        fits = seen.etag.endswith(f"-{len(parts)}")
+        fits = seen.etag.lower() == etag_of_parts(parts)
     else:
         fits = seen.crc64 == crc
     return Stored(seen.etag, seen.crc64, seen.version_id) if fits else None
+
+
+def etag_of_parts(parts: Sequence[Part]) -> str | None:
+    """Return the ETag that S3 gives to what the parts make; None: theirs are no MD5s."""
+    if not all(_MD5.fullmatch(part.etag) for part in parts):
+        return None
+    return f"{md5_of(bytes.fromhex(part.etag) for part in parts)}-{len(parts)}"
+
+
+def md5_of(pieces: Iterable[bytes | memoryview]) -> str:
+    """Return the MD5 of pieces laid end to end, as S3 writes it."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def appended_by_us(there: Fetched, end: int, body: Body) -> Appended | None:

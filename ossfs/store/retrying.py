@@ -12,7 +12,8 @@ Some requests must not simply be repeated, because the lost answer may have been
 - a copy under `if_match` to the same key: the version may have gone because of us;
 - complete: `NoSuchUpload` is what the store says after a success;
 - append: the position may have moved because of us;
-- abort: `NoSuchUpload` is what we wanted.
+- abort: `NoSuchUpload` is what we wanted;
+- rename: `NoSuchKey` is what the store says of a source that it has renamed.
 
 When such an answer follows an attempt whose outcome is unknown, `ossfs.store.resolving`
 looks at what is there. For complete there may be nothing to see: `CompletionUnknown`.
@@ -26,19 +27,17 @@ Threads: as the wrapped store; nothing is shared but the random numbers.
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from ossfs.clock import Clock, SystemClock
-from ossfs.crc64 import crc64
 from ossfs.errors import (
     AlreadyExists,
     ChecksumMismatch,
+    NoSuchKey,
     NoSuchUpload,
     PositionMismatch,
     PreconditionFailed,
     StoreError,
-    Throttled,
     Transient,
 )
 from ossfs.extents import Extent
@@ -47,6 +46,7 @@ from ossfs.store import resolving
 from ossfs.store.api import (
     Appended,
     Body,
+    BucketFacts,
     Capabilities,
     CutShort,
     DeleteFailure,
@@ -61,6 +61,10 @@ from ossfs.store.api import (
     Stored,
     UploadsPage,
 )
+from ossfs.store.attempts import Attempts, Policy, RetryOptions
+from ossfs.store.pieces import Pieces
+
+__all__ = ["RetryOptions", "Retrying"]
 
 _log = logging.getLogger(__name__)
 
@@ -69,78 +73,6 @@ PROGRESS = 64 << 10
 """Bytes that have to come before an answer that was cut short counts as progress."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class RetryOptions:
-    """How long and how often to try again."""
-
-    deadline_s: float = 300.0
-    """Longest time that a request may go without success."""
-    read_deadline_s: float = 60.0
-    """The same for reading an object, counted from the last byte that came."""
-    first_pause_s: float = 0.1
-    """Upper bound of the first pause; it doubles with each further one."""
-    longest_pause_s: float = 20.0
-    """Upper bound of every pause, but for those that the store asks for."""
-    throttled_pause_s: float = 1.0
-    """The first upper bound when the store asks for fewer requests."""
-    most_mismatches: int = 3
-    """Wrong checksums in a row before the bytes are taken to be wrong at their source."""
-
-
-class Attempts:
-    """The tries of one operation: counts, pauses, gives up."""
-
-    def __init__(self, operation: str, key: str, deadline_s: float, retrying: "Retrying") -> None:
-        self._operation = operation
-        self._key = key
-        self._deadline_s = deadline_s
-        self._options = retrying.options
-        self._clock = retrying.clock
-        self._random = retrying.random
-        self._metrics = retrying.metrics
-        self._began = self._clock.monotonic()
-        self._count = 0
-        self._mismatches = 0
-        self.is_uncertain = False
-        """An earlier attempt may have been carried out although it seemed to fail."""
-
-    def progressed(self) -> None:
-        """Begin anew: something has come."""
-        self._began = self._clock.monotonic()
-        self._count = 0
-
-    def failed(self, error: Transient) -> None:
-        """Pause before the next attempt, or raise `error` when there shall be none."""
-        self._count += 1
-        self.is_uncertain |= not isinstance(error, Throttled)
-        self._mismatches += isinstance(error, ChecksumMismatch)
-        pause = self._pause(error)
-        spent = self._clock.monotonic() - self._began
-        labels = {"operation": self._operation, "reason": type(error).__name__}
-        what = f"op={self._operation} key={self._key!r} attempt={self._count}"
-        why = (
-            f"error={type(error).__name__} status={error.status} code={error.code or '-'}"
-            f" request_id={error.request_id or '-'} message={error.message!r}"
-        )
-        if spent + pause >= self._deadline_s or self._mismatches >= self._options.most_mismatches:
-            _log.warning("giving up %s spent_s=%.1f %s", what, spent, why)
-            self._count_as("ossfs_given_up_total", labels)
-            raise error
-        self._count_as("ossfs_retries_total", labels)
-        _log.info("trying again %s pause_s=%.2f %s", what, pause, why)
-        self._clock.sleep(pause)
-
-    def _count_as(self, name: str, labels: Mapping[str, str]) -> None:
-        if self._metrics is not None:
-            self._metrics.count(name, 1, **labels)
-
-    def _pause(self, error: Transient) -> float:
-        options = self._options
-        first = options.throttled_pause_s if isinstance(error, Throttled) else options.first_pause_s
-        bound = min(options.longest_pause_s, first * 2.0 ** min(self._count - 1, 30))
-        return max(self._random.uniform(0, bound), error.retry_after_s or 0.0)
 
 
 class Retrying:
@@ -156,10 +88,7 @@ class Retrying:
         random: random.Random = random.Random(),  # noqa: B008  # one generator for all is right
     ) -> None:
         self._store = store
-        self.options = options or RetryOptions()
-        self.metrics = metrics
-        self.clock = clock or SystemClock()
-        self.random = random
+        self._policy = Policy(options or RetryOptions(), clock or SystemClock(), random, metrics)
 
     def __repr__(self) -> str:
         return f"Retrying({self._store!r})"
@@ -194,7 +123,7 @@ class Retrying:
         When an attempt after an uncertain one is refused, `settle` may know that this is
         because of the earlier one: what it returns is the result, None means it is not.
         """
-        attempts = Attempts(operation, key, self.options.deadline_s, self)
+        attempts = Attempts(operation, key, self._policy.options.deadline_s, self._policy)
         while True:
             try:
                 return attempt()
@@ -213,15 +142,29 @@ class Retrying:
 
     # Reading
 
+    def probe(self) -> BucketFacts:
+        """Ask how the bucket was set up."""
+        return self._again("probe", "", self._store.probe)
+
     def get(
-        self, key: str, extent: Extent | None = None, *, if_match: str | None = None
+        self,
+        key: str,
+        extent: Extent | None = None,
+        *,
+        if_match: str | None = None,
+        version_id: str | None = None,
     ) -> Fetched:
         """Return the bytes of `extent`, going on where an answer was cut short."""
-        attempts = Attempts("get", key, self.options.read_deadline_s, self)
-        pieces = _Pieces(extent)
+        attempts = Attempts("get", key, self._policy.options.read_deadline_s, self._policy)
+        pieces = Pieces(extent)
         while True:
             try:
-                info, data = self._store.get(key, pieces.missing, if_match=pieces.etag or if_match)
+                info, data = self._store.get(
+                    key,
+                    pieces.missing,
+                    if_match=pieces.etag or if_match,
+                    version_id=version_id,
+                )
                 return pieces.joined(info, data)
             except CutShort as error:
                 pieces.add(error)
@@ -230,16 +173,16 @@ class Retrying:
                 attempts.failed(error)
             except Transient as error:
                 if isinstance(error, ChecksumMismatch):
-                    pieces = _Pieces(extent)
+                    pieces = Pieces(extent)
                 attempts.failed(error)
             except PreconditionFailed:
                 if pieces.etag is None or if_match is not None:
                     raise
-                pieces = _Pieces(extent)  # replaced meanwhile: read the new version from its start
+                pieces = Pieces(extent)  # replaced meanwhile: read the new version from its start
 
-    def head(self, key: str) -> ObjectInfo:
-        """Describe the current version. NoSuchKey."""
-        return self._again("head", key, lambda: self._store.head(key))
+    def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
+        """Describe the current version, or the one named. NoSuchKey."""
+        return self._again("head", key, lambda: self._store.head(key, version_id=version_id))
 
     def list(
         self,
@@ -266,21 +209,30 @@ class Retrying:
     # Writing
 
     def put(
-        self, key: str, body: Body, headers: Headers, *, forbid_overwrite: bool = False
+        self,
+        key: str,
+        body: Body,
+        headers: Headers,
+        *,
+        forbid_overwrite: bool = False,
+        if_match: str | None = None,
     ) -> Stored:
         """Make `body` the object; see `ObjectStore.put`."""
 
         def settle(error: StoreError) -> Stored | None:
-            if not isinstance(error, AlreadyExists):
+            if not isinstance(error, AlreadyExists | PreconditionFailed):
                 return None
             return resolving.put_by_us(self.head(key), body, headers)
 
+        is_conditional = forbid_overwrite or if_match is not None
         return self._again(
             "put",
             key,
-            lambda: self._store.put(key, body, headers, forbid_overwrite=forbid_overwrite),
+            lambda: self._store.put(
+                key, body, headers, forbid_overwrite=forbid_overwrite, if_match=if_match
+            ),
             settle=settle,
-            final=(ChecksumMismatch,) if forbid_overwrite else (),  # now it is there, and wrong
+            final=(ChecksumMismatch,) if is_conditional else (),  # now it is there, and wrong
         )
 
     def copy(
@@ -327,7 +279,7 @@ class Retrying:
 
     def create_upload(self, key: str, headers: Headers) -> str:
         """Start a multipart upload and return its id."""
-        since_ns = self.clock.now_ns() - CLOCK_TOLERANCE_NS
+        since_ns = self._policy.clock.now_ns() - CLOCK_TOLERANCE_NS
         is_repeated = False
 
         def attempt() -> str:
@@ -371,7 +323,13 @@ class Retrying:
         )
 
     def complete_upload(
-        self, key: str, upload_id: str, parts: Iterable[Part], *, forbid_overwrite: bool = False
+        self,
+        key: str,
+        upload_id: str,
+        parts: Iterable[Part],
+        *,
+        forbid_overwrite: bool = False,
+        if_match: str | None = None,
     ) -> Stored:
         """
         Make the parts the object; see `ObjectStore.complete_upload`.
@@ -382,7 +340,7 @@ class Retrying:
         listed = list(parts)
 
         def settle(error: StoreError) -> Stored | None:
-            if not isinstance(error, NoSuchUpload | AlreadyExists):
+            if not isinstance(error, NoSuchUpload | AlreadyExists | PreconditionFailed):
                 return None
             stored = resolving.completed_by_us(self._seen(key), listed)
             if stored is None and isinstance(error, NoSuchUpload):
@@ -393,7 +351,7 @@ class Retrying:
             "complete_upload",
             key,
             lambda: self._store.complete_upload(
-                key, upload_id, listed, forbid_overwrite=forbid_overwrite
+                key, upload_id, listed, forbid_overwrite=forbid_overwrite, if_match=if_match
             ),
             settle=settle,
             final=(ChecksumMismatch,),  # the object is there, and wrong
@@ -403,7 +361,7 @@ class Retrying:
         try:
             return self.head(key)
         except StoreError as error:
-            _log.info("op=complete_upload key=%r nothing to be seen: %s", key, error)
+            _log.info("key=%r nothing to be seen: %s", key, error)
             return None
 
     def abort_upload(self, key: str, upload_id: str) -> None:
@@ -464,37 +422,28 @@ class Retrying:
             final=(ChecksumMismatch,),  # the wrong bytes are part of the object
         )
 
+    def rename(self, source: str, target: str, *, forbid_overwrite: bool = False) -> None:
+        """Give an object another key, in one step; see `ObjectStore.rename`."""
 
-class _Pieces:
-    """What has come of an extent so far, all of one version."""
+        def attempt() -> bool:
+            self._store.rename(source, target, forbid_overwrite=forbid_overwrite)
+            return True
 
-    def __init__(self, extent: Extent | None) -> None:
-        self._extent = extent
-        self._received: list[memoryview] = []
-        self._size = 0
-        self.etag: str | None = None
+        def settle(error: StoreError) -> bool | None:
+            if not isinstance(error, NoSuchKey):
+                return None
+            return True if self._seen(target) else None
 
-    @property
-    def missing(self) -> Extent | None:
-        """What is to be asked for."""
-        if not self._size:
-            return self._extent
-        if self._extent is None:
-            return Extent(self._size, 1 << 62)
-        return Extent(self._extent.start + self._size, self._extent.stop)
+        self._again("rename", source, attempt, settle=settle)
 
-    def add(self, short: CutShort) -> None:
-        """Keep what came."""
-        if short.received:
-            self._received.append(short.received)
-            self._size += len(short.received)
-            self.etag = short.info.etag
+    def restore(self, key: str, days: int, *, tier: str = "") -> None:
+        """Ask for an archived object's bytes for `days`; see `ObjectStore.restore`."""
+        self._again("restore", key, lambda: self._store.restore(key, days, tier=tier))
 
-    def joined(self, info: ObjectInfo, data: bytes | bytearray | memoryview) -> Fetched:
-        """Return everything, the last piece being `data`. ChecksumMismatch."""
-        if not self._received:
-            return Fetched(info, data)
-        whole = b"".join([*self._received, data])
-        if len(whole) == info.size and info.crc64 not in {None, crc64(whole)}:
-            raise ChecksumMismatch("the joined pieces are not the object", key=info.key)
-        return Fetched(info, whole)
+    def get_tagging(self, key: str) -> Mapping[str, str]:
+        """Return the object's tags. NoSuchKey."""
+        return self._again("get_tagging", key, lambda: self._store.get_tagging(key))
+
+    def put_tagging(self, key: str, tags: Mapping[str, str]) -> None:
+        """Replace the object's tags; its version and times stay. NoSuchKey."""
+        self._again("put_tagging", key, lambda: self._store.put_tagging(key, tags))

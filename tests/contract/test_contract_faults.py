@@ -358,8 +358,8 @@ def test_a_complete_whose_object_was_replaced(emulator, scene):
                 scene.plain.put("k", BytesBody(b"somebody's"), PLAIN)
                 raise
 
-        def head(self, key):
-            return scene.plain.head(key)
+        def head(self, key, **kwargs):
+            return scene.plain.head(key, **kwargs)
 
     emulator.add_fault("drop_after", operation="CompleteMultipartUpload", count=1)
     with pytest.raises(CompletionUnknown):

@@ -63,9 +63,9 @@ def test_requests_are_timed(metrics):
     clock = FakeClock()
 
     class Slow(MemoryStore):
-        def head(self, key):
+        def head(self, key, **kwargs):
             clock.advance(0.25)
-            return super().head(key)
+            return super().head(key, **kwargs)
 
     with pytest.raises(NoSuchKey):
         Metered(Slow(), metrics=metrics, clock=clock).head("k")

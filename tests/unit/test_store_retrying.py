@@ -35,14 +35,14 @@ class Failing(MemoryStore):
         if self.errors:
             raise self.errors.pop(0)
 
-    def head(self, key):
+    def head(self, key, **kwargs):
         self._fail()
-        return super().head(key)
+        return super().head(key, **kwargs)
 
-    def put(self, key, body, headers, *, forbid_overwrite=False):
+    def put(self, *args, **kwargs):
         if not self.after:
             self._fail()
-        stored = super().put(key, body, headers, forbid_overwrite=forbid_overwrite)
+        stored = super().put(*args, **kwargs)
         if self.after:
             self._fail()
         return stored

@@ -1,23 +1,27 @@
 """
 What a dialect is: everything in which OSS, TOS and S3 differ, as one value.
 
-A `Bucket` writes each request down as a `Call`, in the words that all dialects share; the
-dialect's `Signer` adds the authorisation, its `Codec` reads and writes the bodies, and its
+A `Bucket` writes each request down as a `Call`, in the words that all dialects share; for
+the others it asks the dialect's `Words`. The `Signer` adds the authorisation, the `Codec`
+reads and writes the bodies, the `Checksum` says what proves that they are right, and the
 tables turn error codes into the classes of `ossfs.errors`.
 
 Threads: dialects, signers and codecs are values without state; a `Call` belongs to one
 request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
+from ossfs.crc64 import Bytes, crc64
 from ossfs.errors import StoreError
 from ossfs.store.api import (
+    NOTHING,
     Body,
+    BucketFacts,
     Capabilities,
     DeleteFailure,
     Limits,
@@ -44,6 +48,10 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)
     """Names in lower case, values in ASCII."""
     body: Body | None = None
+    path: str = "/"
+    """As it is sent: encoded, with the bucket where the style of addressing wants it."""
+    sent_checksum: str = ""
+    """What was said of the body beforehand; empty: nothing."""
 
 
 class Signer(Protocol):
@@ -70,6 +78,11 @@ class ErrorBody(NamedTuple):
 class Codec(Protocol):
     """How requests' and answers' bodies are written. ValueError: not such a body."""
 
+    @property
+    def content_type(self) -> str:
+        """The type of the bodies that it writes."""
+        ...
+
     def error(self, body: bytes) -> ErrorBody | None:
         """Read an error; None: it is none."""
         ...
@@ -94,6 +107,10 @@ class Codec(Protocol):
         """Read the ETag that a copy or Complete tells in its body."""
         ...
 
+    def part_checksum(self, body: bytes) -> str:
+        """Read what the answer to a copied part says of its bytes; empty: nothing."""
+        ...
+
     def complete(self, parts: Sequence[Part]) -> bytes:
         """Write the parts that become the object."""
         ...
@@ -110,6 +127,99 @@ class Codec(Protocol):
         """Read which of `keys` were not deleted."""
         ...
 
+    def restore(self, days: int, tier: str) -> bytes:
+        """Write for how long, and how fast, an archived object is to be restored."""
+        ...
+
+    def tagging(self, tags: Mapping[str, str]) -> bytes:
+        """Write an object's tags."""
+        ...
+
+    def tags(self, body: bytes) -> Mapping[str, str]:
+        """Read an object's tags."""
+        ...
+
+
+def unchanged(text: str) -> str:
+    """Return the text as it is."""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """
+    What proves that a whole body came as it was sent.
+
+    Either it is computed while the body is sent and compared with the answer, or it
+    `is_sent_first`: computed before, so that the store refuses a body that differs.
+    """
+
+    header: str
+    """Where answers (and requests, if it is sent first) say it, lower case."""
+    add: Callable[[Bytes, int], int] = crc64
+    """Return the sum of what the second argument stands for, and the bytes."""
+    written: Callable[[int], str] = str
+    read: Callable[[str], int | None] = int
+    """None: the value does not speak of the whole body. ValueError: it cannot be read."""
+    is_sent_first: bool = False
+    of_upload: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    """What a new upload has to be told so that its parts may carry it."""
+
+    @property
+    def crc64_header(self) -> str | None:
+        """Where an object's CRC-64 stands; None: the store keeps another sum."""
+        return self.header if self.add is crc64 else None
+
+
+class Worded(NamedTuple):
+    """A request that the dialects word from the ground up differently."""
+
+    method: str
+    key: str
+    query: dict[str, str]
+    headers: dict[str, str]
+
+
+class Question(NamedTuple):
+    """A request about the bucket, and what its answer's headers and body say."""
+
+    method: str
+    query: Mapping[str, str]
+    read: Callable[[Mapping[str, str], bytes, BucketFacts], BucketFacts]
+    of_flat_only: bool = False
+    """Not asked when the bucket is known to be hierarchical."""
+
+
+def whatever_it_is(able: Capabilities, _: BucketFacts) -> Capabilities:
+    """Return what all buckets of the store can do."""
+    return able
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Names of headers and parameters that are not the same everywhere but for the prefix."""
+
+    forbid_overwrite: tuple[str, str]
+    if_match: str
+    """The header by which a put or Complete replaces one version only."""
+    of_get: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    of_range: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    acl: str = "object-acl"
+    """Behind the prefix, like those that follow."""
+    is_acl_at_complete: bool = True
+    encryption_key_id: str = "server-side-encryption-key-id"
+    append_position: str = "position"
+    """The parameter of append."""
+    next_position: str = "next-append-position"
+    metadata_sent: Callable[[str], str] = unchanged
+    metadata_read: Callable[[str], str] = unchanged
+    rename: Callable[[str, str, str], Worded] | None = None
+    """From bucket, source and target; None: no such request."""
+    questions: Sequence[Question] = ()
+    """What to ask about a bucket, in this order."""
+    heed: Callable[[Capabilities, BucketFacts], Capabilities] = whatever_it_is
+    """Return what a bucket can do that was set up like that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -124,6 +234,10 @@ class Dialect:
     codec: Codec
     errors: Mapping[str, type[StoreError]]
     """Error code of the store → our class; what is missing goes by its status."""
+    words: Words
+    checksum: Checksum
+    own_errors: Mapping[tuple[str, str], type[StoreError]] = field(default_factory=dict)
+    """(operation, code) → our class, where it depends on what was asked."""
 
 
 @lru_cache(maxsize=512)

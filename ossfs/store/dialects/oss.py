@@ -5,12 +5,22 @@ Threads: values.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ossfs import errors
-from ossfs.store.dialects.base import Dialect, Signer
+from ossfs.store.api import BucketFacts, Capabilities
+from ossfs.store.dialects.base import (
+    Checksum,
+    Dialect,
+    Question,
+    Signer,
+    Worded,
+    Words,
+    encoded_path,
+)
 from ossfs.store.dialects.oss_v1 import OssV1
 from ossfs.store.dialects.oss_v4 import OssV4
-from ossfs.store.dialects.xml import XmlCodec
+from ossfs.store.dialects.xml import XmlCodec, text_at
 from ossfs.store.limits import OSS_CAPABILITIES, OSS_LIMITS
 
 OSS_ERRORS: Mapping[str, type[errors.StoreError]] = {
@@ -55,6 +65,44 @@ OSS_ERRORS: Mapping[str, type[errors.StoreError]] = {
 """Codes whose class their HTTP status does not tell. Source: "Error codes", and the SDKs."""
 
 
+def _rename(_bucket: str, source: str, target: str) -> Worded:
+    """Word a rename ("Rename": only in buckets with a hierarchical namespace)."""
+    headers = {"x-oss-rename-source": f"/{encoded_path(source)}"}
+    return Worded("POST", target, {"x-oss-rename": ""}, headers)
+
+
+def _of_info(_headers: Mapping[str, str], body: bytes, _: BucketFacts) -> BucketFacts:
+    is_hierarchical = text_at(body, "Bucket", "HierarchicalNamespace") == "Enabled"
+    return BucketFacts(
+        versioning=text_at(body, "Bucket", "Versioning"),
+        is_hierarchical=is_hierarchical,
+        renames=is_hierarchical,
+    )
+
+
+def _heed(able: Capabilities, facts: BucketFacts) -> Capabilities:
+    """Leave out what versions (forbid-overwrite is ignored) and directories exclude."""
+    is_versioned = bool(facts.versioning)
+    return replace(
+        able,
+        rename=facts.renames,
+        append=able.append and not is_versioned,
+        forbid_overwrite=able.forbid_overwrite and not is_versioned,
+        forbid_overwrite_copy=able.forbid_overwrite_copy and not is_versioned,
+        symlinks=able.symlinks and not facts.is_hierarchical,
+    )
+
+
+OSS_WORDS = Words(
+    forbid_overwrite=("x-oss-forbid-overwrite", "true"),
+    if_match="",  # there is none: OSS answers NotImplemented
+    of_range={"x-oss-range-behavior": "standard"},  # clip, or refuse
+    rename=_rename,
+    questions=(Question("GET", {"bucketInfo": ""}, _of_info),),
+    heed=_heed,
+)
+
+
 def oss_dialect(*, region: str | None = None, version: int | None = None) -> Dialect:
     """
     Return OSS's dialect, signing by version 4 when the region is known, else by version 1.
@@ -76,4 +124,6 @@ def oss_dialect(*, region: str | None = None, version: int | None = None) -> Dia
         signer=signer,
         codec=XmlCodec(),
         errors=OSS_ERRORS,
+        words=OSS_WORDS,
+        checksum=Checksum("x-oss-hash-crc64ecma"),
     )

@@ -9,10 +9,8 @@ Threads: a value.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from functools import lru_cache
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -27,9 +25,9 @@ from ossfs.store.api import (
     UploadsPage,
 )
 from ossfs.store.dialects.base import ErrorBody
+from ossfs.store.times import iso_time_ns
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?Z")
 _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
 _SHIELDS = {
     code: 0x10F700 + n
@@ -42,6 +40,20 @@ _UNSHIELDS = {shield: code for code, shield in _SHIELDS.items()}
 @dataclass(frozen=True, slots=True)
 class XmlCodec:
     """See `ossfs.store.dialects.base.Codec` for the methods."""
+
+    namespace: str = ""
+    """That of the bodies that are written; bodies are read in any."""
+    is_token_encoded: bool = True
+    """Whether `encoding-type=url` goes for continuation tokens, as it does for names."""
+    checksum: str = ""
+    """The element of a part that repeats the store's checksum; empty: there is none."""
+    tier_parent: str = "JobParameters"
+    """The element of a restore request that holds the tier."""
+
+    @property
+    def content_type(self) -> str:
+        """The type of the bodies that are written."""
+        return "application/xml"
 
     def error(self, body: bytes) -> ErrorBody | None:
         """Read an `<Error>`, or another answer that carries a code; None: it is none."""
@@ -68,13 +80,15 @@ class XmlCodec:
                 objects.append(_listed(child, decode))
             elif _name(child) == "CommonPrefixes":
                 prefixes.append(decode(_text(child, "Prefix")))
-        token = decode(_text(root, "NextContinuationToken"))
+        token = _text(root, "NextContinuationToken")
+        if self.is_token_encoded:
+            token = decode(token)
         return ListPage(objects, prefixes, _more(root, token))
 
     def parts_page(self, body: bytes) -> PartsPage:
         """Read a ListPartsResult."""
         root = _expected(body, "ListPartsResult")
-        parts = [_part(child) for child in _children(root, "Part")]
+        parts = [_part(child, self.checksum) for child in _children(root, "Part")]
         marker = _more(root, _text(root, "NextPartNumberMarker"))
         return PartsPage(parts, None if marker is None else int(marker))
 
@@ -86,7 +100,7 @@ class XmlCodec:
             PendingUpload(
                 decode(_text(child, "Key")),
                 _text(child, "UploadId"),
-                time_ns(_text(child, "Initiated")),
+                iso_time_ns(_text(child, "Initiated")),
             )
             for child in _children(root, "Upload")
         ]
@@ -105,18 +119,23 @@ class XmlCodec:
         """Read the ETag of a CopyObjectResult, CopyPartResult or that of Complete."""
         return _text(_parsed(body), "ETag").strip('"')
 
+    def part_checksum(self, body: bytes) -> str:
+        """Read the checksum in a CopyPartResult."""
+        return _text(_parsed(body), self.checksum) if self.checksum else ""
+
     def complete(self, parts: Sequence[Part]) -> bytes:
         """Write a CompleteMultipartUpload."""
-        listed = "".join(
-            f'<Part><PartNumber>{part.number}</PartNumber><ETag>"{escape(part.etag)}"</ETag></Part>'
-            for part in parts
-        )
-        return f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+        return self._written("CompleteMultipartUpload", "".join(map(self._named, parts)))
+
+    def _named(self, part: Part) -> str:
+        number, etag = f"<PartNumber>{part.number}</PartNumber>", f'"{escape(part.etag)}"'
+        proof = part.checksum and f"<{self.checksum}>{part.checksum}</{self.checksum}>"
+        return f"<Part>{number}<ETag>{etag}</ETag>{proof}</Part>"
 
     def delete(self, keys: Sequence[str]) -> bytes:
         """Write a Delete that asks for an answer about every key."""
         listed = "".join(f"<Object><Key>{_escaped(key)}</Key></Object>" for key in keys)
-        return f"<Delete><Quiet>false</Quiet>{listed}</Delete>".encode()
+        return self._written("Delete", f"<Quiet>false</Quiet>{listed}")
 
     def can_delete(self, key: str) -> bool:
         """Say whether XML can hold `key`: no control characters but tab, LF and CR."""
@@ -134,15 +153,39 @@ class XmlCodec:
         unnamed = ("NotDeleted", "the answer does not name the key")
         return [DeleteFailure(key, *told.get(key, unnamed)) for key in keys if key not in done]
 
+    def restore(self, days: int, tier: str) -> bytes:
+        """Write a RestoreRequest."""
+        inner = f"<{self.tier_parent}><Tier>{escape(tier)}</Tier></{self.tier_parent}>"
+        return self._written("RestoreRequest", f"<Days>{days}</Days>{inner if tier else ''}")
 
-@lru_cache(maxsize=4096)
-def time_ns(text: str) -> int:
-    """Return `2026-01-01T00:00:00.000Z` as nanoseconds since 1970; fractions are dropped."""
-    found = _TIME.match(text)
-    if found is None:
-        raise ValueError(f"not a time: {text!r}")
-    moment = datetime(*map(int, found.groups()), tzinfo=timezone.utc)  # type: ignore[misc,arg-type]  # six numbers
-    return int(moment.timestamp()) * 1_000_000_000
+    def tagging(self, tags: Mapping[str, str]) -> bytes:
+        """Write a Tagging."""
+        listed = "".join(
+            f"<Tag><Key>{_escaped(key)}</Key><Value>{_escaped(value)}</Value></Tag>"
+            for key, value in tags.items()
+        )
+        return self._written("Tagging", f"<TagSet>{listed}</TagSet>")
+
+    def tags(self, body: bytes) -> Mapping[str, str]:
+        """Read a Tagging."""
+        sets = _children(_expected(body, "Tagging"), "TagSet")
+        return {
+            _text(tag, "Key"): _text(tag, "Value")
+            for tag_set in sets
+            for tag in _children(tag_set, "Tag")
+        }
+
+    def _written(self, root: str, inner: str) -> bytes:
+        attribute = f' xmlns="{self.namespace}"' if self.namespace else ""
+        return f"<{root}{attribute}>{inner}</{root}>".encode()
+
+
+def text_at(body: bytes, *path: str) -> str:
+    """Return the text of an element; empty: it has none, or is not there. ValueError."""
+    found = _parsed(body)
+    for name in path[:-1]:
+        found = next(_children(found, name), ET.Element(""))
+    return _text(found, path[-1])
 
 
 def _parsed(body: bytes) -> ET.Element:
@@ -209,17 +252,18 @@ def _listed(contents: ET.Element, decode: Callable[[str], str]) -> ListedObject:
         decode(values["Key"]),
         int(values["Size"]),
         values.get("ETag", "").strip('"'),
-        time_ns(values["LastModified"]),
+        iso_time_ns(values["LastModified"]),
         values.get("StorageClass", ""),
         values.get("Type", ""),
     )
 
 
-def _part(element: ET.Element) -> Part:
+def _part(element: ET.Element, checksum: str) -> Part:
     values = {_name(child): child.text or "" for child in element}
     crc = values.get("HashCrc64ecma")
     etag = values["ETag"].strip('"')
-    return Part(int(values["PartNumber"]), int(values["Size"]), etag, int(crc) if crc else None)
+    number, size = int(values["PartNumber"]), int(values["Size"])
+    return Part(number, size, etag, int(crc) if crc else None, values.get(checksum, ""))
 
 
 def _escaped(key: str) -> str:
