@@ -356,6 +356,17 @@ class Files:
         if self.tree.is_hidden_key(key):
             self._journal.cancel_deletions(key)
 
+    @contextlib.contextmanager
+    def stopped(self, node: FileNode) -> Iterator[None]:
+        """Stop the upload of a file that is to lose its name; if the block fails, it goes on."""
+        try:
+            with node.pending.stopped():
+                yield
+        except (OssfsError, OSError):
+            if node.pending.is_dirty:
+                self.scheduler.later(node, RETRY_DELAY_S)
+            raise
+
     def displace(self, node: FileNode) -> None:
         """Let a file lose its name to another one that is renamed to it."""
         self.tree.nodes.remove(node)
@@ -380,17 +391,12 @@ class Files:
 
     def _unlink(self, node: FileNode) -> None:
         is_open = node.handles > 0
-        try:
-            with node.pending.stopped():
-                base = node.pending.base
-                has_object = node.has_object or node.pending.was_sent
-                is_kept = has_object and is_open and base is not None
-                if has_object and not is_kept:
-                    self._store.delete(node.key)
-        except StoreError:
-            if node.pending.is_dirty:
-                self.scheduler.later(node, RETRY_DELAY_S)
-            raise
+        with self.stopped(node):
+            base = node.pending.base
+            has_object = node.has_object or node.pending.was_sent
+            is_kept = has_object and is_open and base is not None
+            if has_object and not is_kept:
+                self._store.delete(node.key)
         self.displace(node)
         if is_kept and base is not None:
             node.deletion = self._journal.begin_deletion(base.key, base.etag)

@@ -198,17 +198,23 @@ class Names:
             if node.handles > 1 and split(key)[1].startswith(LIBFUSE_HIDDEN):
                 self._files.hide(node, key)
                 return
-            displaced = None if new is None else new.node
-            if displaced is not None:
-                self._files.displace(displaced)
-            if not node.has_object and node.pending.rename(key):
-                node.has_object = new is not None
-                self._tree.nodes.rename(node, key)
-                self._tree.gone(old.key)
+            if new is None or new.node is None:
+                self._take_name(node, key, replaces=new is not None)
             else:
-                self._move_object(node, key)
+                with self._files.stopped(new.node):
+                    self._take_name(node, key, replaces=True)
+                self._files.displace(new.node)
             self._tree.inodes.renamed(old.key, key)
             node.ino = self._tree.inodes.of(key)
+
+    def _take_name(self, node: FileNode, key: str, *, replaces: bool) -> None:
+        source = node.key
+        if not node.has_object and node.pending.rename(key):
+            node.has_object = replaces
+            self._tree.nodes.rename(node, key)
+            self._tree.gone(source)
+        else:
+            self._move_object(node, key)
 
     def _move_object(self, node: FileNode, key: str) -> None:
         if node.pending.has_new_content:

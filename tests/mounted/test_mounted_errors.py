@@ -302,6 +302,32 @@ def test_a_failed_file_is_renamed_and_another_unlinked(mortal, seen, poll):
     poll(lambda: sorted(wanted) == sorted(os.listdir(mortal.path)), 15)
 
 
+def test_a_failed_rename_spares_its_target(mortal, seen, poll):
+    """Bytes that wait for the bucket are not thrown away for a file that cannot come."""
+    bucket = seen_by(mortal, seen)
+    (mortal.path / "a").write_bytes(b"source")
+    (mortal.path / "dir").mkdir()
+    (mortal.path / "dir/in").write_bytes(b"inside")
+    mortal.server.kill()
+    for name in ("b", "dir/new"):
+        fd = os.open(mortal.path / name, os.O_CREAT | os.O_WRONLY, 0o644)
+        os.write(fd, name.encode())
+        with in_time(), raises(errno.EIO, errno.ETIMEDOUT):
+            os.close(fd)
+    for source, target in (("a", "b"), ("dir", "moved")):
+        with in_time(), raises(errno.EIO, errno.ETIMEDOUT):
+            os.rename(mortal.path / source, mortal.path / target)  # noqa: PTH104  # as above
+    assert b"b" == (mortal.path / "b").read_bytes()
+    assert b"dir/new" == (mortal.path / "dir/new").read_bytes()
+
+    mortal.server.start()
+    poll(mortal.is_clean, 60)
+
+    objects = {key: bucket.get(key) for key in bucket.keys()}  # noqa: SIM118  # a list
+    wanted = {"a": b"source", "b": b"b", "dir/": b"", "dir/in": b"inside", "dir/new": b"dir/new"}
+    assert wanted == objects
+
+
 def test_reads_while_the_server_is_away(mortal, seen):
     """Errors in time, not hangs; and the bytes when it is back."""
     bucket = seen_by(mortal, seen)
