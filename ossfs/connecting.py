@@ -22,6 +22,8 @@ from ossfs.store.bucket import Bucket
 from ossfs.store.credentials import CredentialChoice, CredentialsProvider, found_credentials
 from ossfs.store.dialects.base import Dialect
 from ossfs.store.dialects.oss import oss_dialect
+from ossfs.store.dialects.s3 import s3_dialect
+from ossfs.store.dialects.tos import tos_dialect
 from ossfs.store.metered import Metered
 from ossfs.store.retrying import Retrying, RetryOptions
 from ossfs.store.transport import HttpTransport, TransportOptions
@@ -30,7 +32,6 @@ from ossfs.store.write_headers import WriteHeaders
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 DEFAULT_REGIONS: Mapping[str, str] = {"oss": "cn-hangzhou", "tos": "cn-beijing", "s3": "us-east-1"}
 """What an endpoint is taken to be in that does not tell: a test server, a store of one's own."""
-MOVING_BYTES = ("get", "put", "append", "copy", "upload_part", "copy_part")
 
 
 def transport_options(
@@ -99,10 +100,12 @@ def open_store(
 ) -> ObjectStore:
     """Return the bucket, tried again and counted; nothing is asked yet. InvalidOption."""
     endpoint = endpoint_for(config)
+    dialect = dialect_for(config, endpoint)
     objects = config.objects
+    payer = {f"{dialect.prefix}request-payer": "requester"} if config.store.requester_pays else {}
     bucket = Bucket(
         transport=transport,
-        dialect=dialect_for(config, endpoint),
+        dialect=dialect,
         credentials=credentials,
         endpoint=endpoint,
         name=config.url.bucket,
@@ -112,12 +115,17 @@ def open_store(
             encryption_key_id=objects.sse_kms_id,
             acl=objects.acl,
             tagging=dict(objects.tagging),
+            callback=objects.callback,
+            callback_variables=objects.callback_var,
         ),
+        every_header=payer,
+        traffic_limit=config.store.traffic_limit,
         clock=clock,
     )
     options = RetryOptions(
         deadline_s=config.store.deadline_s,
         read_deadline_s=min(config.store.deadline_s, RetryOptions().read_deadline_s),
+        most_retries=config.store.retries,
     )
     return Retrying(Metered(bucket, metrics=Metrics(), clock=clock), options=options, clock=clock)
 
@@ -150,10 +158,26 @@ def endpoint_for(config: MountConfig) -> Endpoint:
 
 
 def dialect_for(config: MountConfig, endpoint: Endpoint) -> Dialect:
-    """Return how the store is spoken to."""
-    region = config.store.region or endpoint.region
-    default = DEFAULT_REGIONS[config.url.scheme]
-    version = {"auto": None, "v1": 1, "v4": 4}[config.store.signature_version]
-    if version == 4:  # noqa: PLR2004  # the signature's name
-        region = region or default
-    return oss_dialect(region=region, version=version)
+    """Return how the store is spoken to. InvalidOption: it has no such thing."""
+    scheme, store = config.url.scheme, config.store
+    told = store.region or endpoint.region
+    region = told or DEFAULT_REGIONS[scheme]
+    if scheme == "s3":
+        _refuse_of_s3(config)
+        return s3_dialect(region=region, conditional_writes=store.conditional_writes)
+    if scheme == "tos":
+        return tos_dialect(region=region)
+    if store.signature_version == "auto":
+        return oss_dialect(region=told)
+    return oss_dialect(region=region, version=1 if store.signature_version == "v1" else 4)
+
+
+def _refuse_of_s3(config: MountConfig) -> None:
+    given = {
+        "--traffic-limit": config.store.traffic_limit,
+        "--callback": config.objects.callback,
+        "--callback-var": config.objects.callback_var,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise InvalidOption(f"{option}: S3 has nothing like it")

@@ -29,6 +29,7 @@ Everything that can go wrong, with the errno an application sees.
         ├── InvalidRequest         EIO        the store refused the request as malformed
         ├── NotSupported           ENOTSUP
         ├── CallbackFailed         EIO        203: the object is stored, its callback failed
+        ├── Untrusted              EIO        the server's certificate proves nothing to us
         └── Transient              EIO        worth trying again
             ├── Throttled
             ├── ServerFault                   5xx
@@ -222,6 +223,10 @@ class NotSupported(StoreError):
 
 class CallbackFailed(StoreError):
     """203: the object is stored, the callback after it failed. Never retry the put."""
+
+
+class Untrusted(StoreError):
+    """The server's certificate is not one that we trust, or is another host's."""
 
 
 class Transient(StoreError):

@@ -63,6 +63,12 @@ class StoreConfig:
         " `auto`: into the path for IP addresses, localhost, and names of buckets with dots"
         " over https, else before the host name.",
     )
+    conditional_writes: bool = option(
+        True,
+        BOOLEAN,
+        "The S3 server heeds If-Match and If-None-Match on writes. One that does not ignores"
+        " them, and overwrites: then say no.",
+    )
     proxy: str | None = option(
         None,
         PROXY,

@@ -30,6 +30,8 @@ class RetryOptions:
     """Upper bound of every pause, but for those that the store asks for."""
     throttled_pause_s: float = 1.0
     """The first upper bound when the store asks for fewer requests."""
+    most_retries: int | None = None
+    """How often at most, without progress; None: until the deadline."""
     most_mismatches: int = 3
     """Wrong checksums in a row before the bytes are taken to be wrong at their source."""
 
@@ -79,13 +81,18 @@ class Attempts:
             f"error={type(error).__name__} status={error.status} code={error.code or '-'}"
             f" request_id={error.request_id or '-'} message={error.message!r}"
         )
-        if spent + pause >= self._deadline_s or self._mismatches >= self._options.most_mismatches:
+        if spent + pause >= self._deadline_s or self._has_tried_enough():
             _log.warning("giving up %s spent_s=%.1f %s", what, spent, why)
             self._count_as("ossfs_given_up_total", labels)
             raise error
         self._count_as("ossfs_retries_total", labels)
         _log.info("trying again %s pause_s=%.2f %s", what, pause, why)
         self._clock.sleep(pause)
+
+    def _has_tried_enough(self) -> bool:
+        most = self._options.most_retries
+        is_over = most is not None and self._count > most
+        return is_over or self._mismatches >= self._options.most_mismatches
 
     def _count_as(self, name: str, labels: Mapping[str, str]) -> None:
         if self._metrics is not None:

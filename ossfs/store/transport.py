@@ -5,7 +5,7 @@ Requests over HTTP: the one module that knows requests and urllib3.
 caller reads the body, whole, and the connection goes back to the pool by itself. It sends
 the target exactly as given (nothing is quoted, decoded or normalised on the way), follows
 no redirect, decodes no content, and lets no foreign exception out: they become
-`Unreachable` or `TimedOut`, with the original as the cause.
+`Unreachable`, `TimedOut` or `Untrusted`, with the original as the cause.
 
 requests sets up TLS, certificates, proxies and pools, once for each origin. Its `Session`
 and `Response` are not used: they double the processor time of a small request.
@@ -16,7 +16,9 @@ taken. A `Response` belongs to the thread that asked for it.
 
 import logging
 import socket
+import ssl
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -30,13 +32,16 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import (
     EmptyPoolError,
     HTTPError,
+    InsecureRequestWarning,
     NewConnectionError,
     ProtocolError,
+    ProxyError,
 )
+from urllib3.exceptions import SSLError as TlsError
 from urllib3.exceptions import TimeoutError as AnyTimeoutError
 
 from ossfs.crc64 import crc64
-from ossfs.errors import TimedOut, Transient, Unreachable
+from ossfs.errors import StoreError, TimedOut, Unreachable, Untrusted
 from ossfs.store.addressing import Origin, is_loopback
 from ossfs.store.api import Body
 
@@ -118,6 +123,9 @@ class HttpTransport:
 
     def __init__(self, options: TransportOptions | None = None) -> None:
         self._options = options or TransportOptions()
+        if not self._options.verify_tls:
+            _log.warning("the store's certificate is not checked: anybody may be the store")
+            warnings.simplefilter("ignore", InsecureRequestWarning)  # said once is enough
         self._timeout = Timeout(
             connect=self._options.connect_timeout_s, read=self._options.read_timeout_s
         )
@@ -145,7 +153,7 @@ class HttpTransport:
         """
         Send a request and return the head of its answer.
 
-        Unreachable, TimedOut; and whatever the body raises when it cannot be read.
+        Unreachable, TimedOut, Untrusted; and whatever the body raises when it cannot be read.
         """
         route = self._routes.get(request.origin) or self._route_to(request.origin)
         while True:
@@ -346,8 +354,15 @@ class _Outgoing:
 _NO_RETRIES = Retry(total=False, redirect=False)
 
 
-def _mapped(error: Exception, what: str) -> Transient:
+def _mapped(error: Exception, what: str) -> StoreError:
     """Return our error for one of requests' or urllib3's, or of the socket's."""
+    if isinstance(error, ProxyError):
+        return _tls_mapped(error.original_error, what) or Unreachable(
+            f"{what}: through the proxy (--proxy, or HTTPS_PROXY and HTTP_PROXY in the"
+            f" environment): {error.original_error}"
+        )
+    if isinstance(error, TlsError):
+        return _tls_mapped(error, what) or Unreachable(f"{what}: {error}")
     if isinstance(error, NewConnectionError):  # a subclass of urllib3's time-outs
         return Unreachable(f"{what}: {error}")
     if isinstance(error, EmptyPoolError):
@@ -355,6 +370,19 @@ def _mapped(error: Exception, what: str) -> Transient:
     if isinstance(error, AnyTimeoutError | TimeoutError):
         return TimedOut(f"{what}: {error}")
     return Unreachable(f"{what}: {error}")
+
+
+def _tls_mapped(error: Exception, what: str) -> StoreError | None:
+    """Return our error for a handshake that trying again would not help; None: it is another."""
+    reason = error.args[0] if isinstance(error, TlsError) and error.args else error
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return Untrusted(
+            f"{what}: the certificate is not trusted: {reason.verify_message}; if its authority"
+            " is one of your own, name its certificate with --ca-file"
+        )
+    if isinstance(reason, ssl.SSLError) and reason.reason == "WRONG_VERSION_NUMBER":
+        return Untrusted(f"{what}: the server does not speak TLS; is it an http:// endpoint?")
+    return None
 
 
 def _broke(error: Unreachable) -> bool:

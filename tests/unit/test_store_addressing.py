@@ -82,12 +82,25 @@ def test_what_is_no_endpoint(text):
         ("cn-shanghai.oss.aliyuncs.com", "cn-shanghai"),
         ("oss-accelerate.aliyuncs.com", None),
         ("oss-accelerate-overseas.aliyuncs.com", None),
+        ("bucket.oss-accelerate.aliyuncs.com", None),
         ("oss-cn-hangzhou.example.com", None),
+        ("tos-cn-beijing.volces.com", "cn-beijing"),
+        ("tos-ap-southeast-1.ivolces.com", "ap-southeast-1"),
+        ("bucket.tos-s3-cn-beijing.volces.com", "cn-beijing"),
+        ("s3.eu-west-1.amazonaws.com", "eu-west-1"),
+        ("S3.Dualstack.us-gov-east-1.amazonaws.com", "us-gov-east-1"),
+        ("s3-fips.us-east-2.amazonaws.com", "us-east-2"),
+        ("s3-eu-west-1.amazonaws.com", "eu-west-1"),
+        ("bucket.s3.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("s3.amazonaws.com", "us-east-1"),
+        ("bucket.s3.amazonaws.com", "us-east-1"),
+        ("s3-accelerate.amazonaws.com", None),
+        ("bucket.s3-accelerate.amazonaws.com", None),
         ("127.0.0.1", None),
     ],
 )
 def test_regions(host, region):
-    """OSS's own host names tell the region; others do not."""
+    """The services' own host names tell the region; others do not."""
     assert region == region_of(host)
 
 
