@@ -56,6 +56,7 @@ class Asking:
         self._limits = dialect.limits
         self._capabilities = dialect.capabilities
         self._prefix = dialect.prefix
+        self._encoding = {"encoding-type": "url"} if dialect.words.is_encoding_asked else {}
         limit = {f"{self._prefix}traffic-limit": str(traffic_limit)} if traffic_limit else {}
         written = write_headers or WriteHeaders()
         self._of_get = {**dialect.words.of_get, **limit}

@@ -106,7 +106,7 @@ class Bucket(Reading, Uploads, Special):
         call = self._talk.call(
             "delete_many",
             "POST",
-            query={"delete": "", "encoding-type": "url"},
+            query={"delete": "", **self._encoding},
             headers={"content-md5": md5_of(body), "content-type": self._codec.content_type},
             body=body,
         )

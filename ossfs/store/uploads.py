@@ -116,7 +116,7 @@ class Uploads(Asking):
             "uploadId": upload_id,
             "max-parts": str(PAGE),
             "part-number-marker": str(after),
-            "encoding-type": "url",
+            **self._encoding,
         }
         return self._talk.parsed(
             self._talk.call("list_parts", "GET", key, query=query), self._codec.parts_page

@@ -204,6 +204,8 @@ class Words:
     """The header by which a put or Complete replaces one version only."""
     of_get: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     of_range: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    is_encoding_asked: bool = False
+    """`encoding-type=url` also with batch deletes and ListParts, not only with listings."""
     acl: str = "object-acl"
     """Behind the prefix, like those that follow."""
     is_acl_at_complete: bool = True

@@ -96,6 +96,7 @@ def _heed(able: Capabilities, facts: BucketFacts) -> Capabilities:
 OSS_WORDS = Words(
     forbid_overwrite=("x-oss-forbid-overwrite", "true"),
     if_match="",  # there is none: OSS answers NotImplemented
+    is_encoding_asked=True,
     of_range={"x-oss-range-behavior": "standard"},  # clip, or refuse
     rename=_rename,
     questions=(Question("GET", {"bucketInfo": ""}, _of_info),),
