@@ -19,7 +19,7 @@ from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
 from ossfs.errors import EditConflict, NoSuchKey, OssfsError, StoreError
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import Version
+from ossfs.journal.records import DeletionRecord, Version
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.directories import Entry
 from ossfs.vfs.nodes import FileNode
@@ -399,7 +399,8 @@ class Files:
                 self._store.delete(node.key)
         self.displace(node)
         if is_kept and base is not None:
-            node.deletion = self._journal.begin_deletion(base.key, base.etag)
+            intent = self._journal.begin_deletion(base.key, base.etag)
+            node.deletion = DeletionRecord(intent, base.key, base.etag)
             self.tree.hide(base.key, base.etag)
             with self.tree.nodes.lock:
                 is_open = node.handles > 0
@@ -415,23 +416,23 @@ class Files:
         if upload is not None:
             self.committer.abort(upload)
         node.pending.drop_local()
-        base, deletion = node.pending.base, node.deletion
-        if deletion is None or base is None:
+        deletion = node.deletion
+        if deletion is None:
             return
-        if self.tree.nodes.get(base.key) is not None:
+        if self.tree.nodes.get(deletion.key) is not None:
             return  # a new file has taken the name; if it never comes, the next mount deletes
-        hidden = Entry(is_directory=False, etag=base.etag)
+        hidden = Entry(is_directory=False, etag=deletion.etag)
         try:
             # Not hidden any more: the object of that name is another one, whatever its etag.
-            is_there = self.tree.is_hidden(base.key, hidden)
-            if is_there and self._store.head(base.key).etag == base.etag:
-                self._store.delete(base.key)
-                self.tree.gone(base.key)  # it may have been listed since
+            is_there = self.tree.is_hidden(deletion.key, hidden)
+            if is_there and self._store.head(deletion.key).etag == deletion.etag:
+                self._store.delete(deletion.key)
+                self.tree.doubt(deletion.key)  # it may have been listed since
         except NoSuchKey:
-            self.tree.gone(base.key)  # somebody else deleted it
+            self.tree.doubt(deletion.key)  # somebody else deleted it
         except StoreError as error:
-            log.warning("%s is deleted at the next mount, not now: %s", base.key, error)
+            log.warning("%s is deleted at the next mount, not now: %s", deletion.key, error)
             return
-        self._journal.end_deletion(deletion)
+        self._journal.end_deletion(deletion.id)
         if is_there:
-            self.tree.unhide(base.key)
+            self.tree.unhide(deletion.key)

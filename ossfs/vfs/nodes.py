@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ossfs.journal.records import IntentId
+from ossfs.journal.records import DeletionRecord
 from ossfs.vfs.inodes import Ino
 from ossfs.vfs.keys import split
 from ossfs.vfs.posix import Attributes
@@ -34,7 +34,7 @@ class FileNode:
     handles: int = 0
     is_linked: bool = True
     """It has a name; otherwise it lives until its last handle closes."""
-    deletion: IntentId | None = None
+    deletion: DeletionRecord | None = None
     """The journal's note that its object is to be deleted at the last close."""
     is_new: bool = False
     """Made by us, with nothing written yet: committed at release, not at flush."""

@@ -12,11 +12,11 @@ of a state folder beside whoever uses it.
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ossfs.clock import Clock, SystemClock
-from ossfs.errors import NoSuchKey
+from ossfs.errors import NoSuchKey, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import DeletionRecord, FileRecord, FileState
 from ossfs.store.api import ObjectStore
@@ -49,9 +49,10 @@ def recover(journal: Journal, area: StagingArea, *, clock: Clock) -> Recovered:
         if record.staging is not None:
             known.add(record.staging)
         if record.state is FileState.PROMISED:
-            pending = _restore(record, journal, area, clock)
-            if pending is not None:
-                files.append(pending)
+            try:
+                files.append(_restore(record, journal, area, clock))
+            except OSError as error:
+                kept.append(_describe(_given_up(record, journal, error), area.folder))
         else:
             kept.append(_describe(record, area.folder))
     for name in area.names() - known:
@@ -64,11 +65,20 @@ def recover(journal: Journal, area: StagingArea, *, clock: Clock) -> Recovered:
 def finish_deletions(
     deletions: Sequence[DeletionRecord], journal: Journal, store: ObjectStore
 ) -> None:
-    """Delete the objects that were unlinked while open, if they still are those versions."""
+    """
+    Delete the objects that were unlinked while open, if they still are those versions.
+
+    What the store refuses is logged, and tried again at the next mount.
+    """
     for record in deletions:
-        with contextlib.suppress(NoSuchKey):
+        try:
             if store.head(record.key).etag == record.etag:
                 store.delete(record.key)
+        except NoSuchKey:
+            pass  # somebody else was faster
+        except StoreError as error:
+            log.warning("%s was unlinked, but is not deleted yet: %s", record.key, error)
+            continue
         journal.end_deletion(record.id)
 
 
@@ -89,9 +99,7 @@ def pending(state_dir: Path) -> list[UploadStatus]:
     return [_describe(record, state_dir / STAGING_NAME) for record in files]
 
 
-def _restore(
-    record: FileRecord, journal: Journal, area: StagingArea, clock: Clock
-) -> PendingFile | None:
+def _restore(record: FileRecord, journal: Journal, area: StagingArea, clock: Clock) -> PendingFile:
     pending = PendingFile(
         record.key,
         base=record.base,
@@ -101,13 +109,7 @@ def _restore(
         clock=clock,
     )
     if record.staging is not None and record.content is not None:
-        try:
-            pending.staged = area.open(record.staging, record.content)
-        except OSError as error:
-            message = f"the local bytes of {record.key} cannot be read: {error}"
-            log.error("%s; they are lost unless %s comes back", message, record.staging)  # noqa: TRY400 - the reason is in the message
-            journal.conflicted(record.id, message)
-            return None
+        pending.staged = area.open(record.staging, record.content)
         pending.has_new_content = pending.is_content_recorded = True
     pending.file_id = record.id
     pending.generation = record.generation
@@ -115,6 +117,13 @@ def _restore(
     pending.error = record.error
     pending.since_ns = record.created_ns
     return pending
+
+
+def _given_up(record: FileRecord, journal: Journal, error: OSError) -> FileRecord:
+    message = f"the local bytes of {record.key} cannot be read: {error}"
+    log.error("%s; they are lost unless %s comes back", message, record.staging)
+    journal.conflicted(record.id, message)
+    return replace(record, state=FileState.CONFLICT, error=message)
 
 
 def _is_empty(record: FileRecord, area: StagingArea) -> bool:

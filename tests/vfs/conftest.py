@@ -262,8 +262,9 @@ class Os:
 class Life:
     """One process that has the bucket mounted."""
 
-    def __init__(self, core, *, retrying, clock, workers, kill_at, **options):
+    def __init__(self, core, *, retrying, clock, workers, kill_at, refuse, **options):
         self.points = Points()
+        self.points.refuse = refuse
         self.points.kill_at = kill_at
         self.state_dir = core.state_dir
         self.mount = None
@@ -297,10 +298,10 @@ class Life:
 
     def die(self):
         """End as SIGKILL does: nothing more happens, the kernel closes the files."""
-        self.points.is_dead = True
-        self.journal.close()
         if self.mount is not None:
             self.mount.fs._files.scheduler.close()
+        self.points.is_dead = True
+        self.journal.close()
         for workers in (self.parts.read_workers, self.parts.upload_workers):
             workers.close(cancel=True)
         for link in Path("/proc/self/fd").iterdir():
@@ -330,18 +331,35 @@ class Core:
         self.bucket = MemoryStore(clock=self.clock, limits=limits, **options)
         self.lives = []
 
-    def config(self, *, prefix="", part_size=PART, attr_ttl_s=1.0):
+    def config(self, *, prefix="", part_size=PART, attr_ttl_s=1.0, durability="close"):
         return MountConfig(
             url=parse_url(f"oss://bucket/{prefix}"),
             cache=CacheConfig(memory=64 << 20, attr_ttl_s=attr_ttl_s),
-            writeback=WritebackConfig(part_size=part_size, reserve=0),
+            writeback=WritebackConfig(part_size=part_size, reserve=0, durability=durability),
             posix=PosixConfig(uid=1000, gid=1000),
         )
 
-    def mount(self, *, retrying=False, is_running=False, workers=InlineWorkers, kill_at=None, **o):
+    def mount(
+        self,
+        *,
+        retrying=False,
+        is_running=False,
+        workers=InlineWorkers,
+        kill_at=None,
+        refuse=lambda call: None,
+        **options,
+    ):
         """Begin a life; with `is_running`, its clock runs by itself, from now."""
         clock = RunningClock(self.clock.now_ns()) if is_running else self.clock
-        life = Life(self, retrying=retrying, clock=clock, workers=workers, kill_at=kill_at, **o)
+        life = Life(
+            self,
+            retrying=retrying,
+            clock=clock,
+            workers=workers,
+            kill_at=kill_at,
+            refuse=refuse,
+            **options,
+        )
         self.lives.append(life)
         return life
 

@@ -671,6 +671,29 @@ def test_an_unlinked_file_that_was_listed_again(sh, core):
     assert not sh.exists("/f")
 
 
+def test_an_unlinked_file_that_is_emptied(sh, core):
+    """Its object goes at the last close, although the handle has no more to do with it."""
+    sh.write("/f", b"x")
+    fd = sh.open("/f", RDWR)
+    sh.unlink("/f")
+    sh.ftruncate(fd, 0)
+    sh.close(fd)
+
+    assert {} == core.objects()
+
+
+def test_a_directory_in_the_place_of_an_unlinked_file(sh, core):
+    """The last close takes the file's object, not the directory's name."""
+    sh.write("/f", b"x")
+    fd = sh.open("/f", RDONLY)
+    sh.unlink("/f")
+    sh.mkdir("/f")
+    sh.close(fd)
+
+    assert {"f/": b""} == core.objects()
+    assert ["f"] == sh.listdir("/")
+
+
 def test_a_directory_is_empty_without_the_unlinked_file(sh, core):
     """A file that is only open does not keep its directory."""
     sh.mkdir("/d")

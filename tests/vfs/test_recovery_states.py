@@ -1,0 +1,212 @@
+"""What the next mount makes of what it finds: damage is named, the rest goes on."""
+
+import os
+
+import pytest
+
+from ossfs.errors import AccessDenied, StagingFull, Unreachable
+from ossfs.journal import journal as journal_module
+from ossfs.writeback.recovery import finish_deletions, pending
+
+NEW = os.O_CREAT | os.O_RDWR
+LARGE = bytes(range(250)) * 19  # five parts
+
+
+def died(core, act, on, **options):
+    """Let a mount die at this moment of `act`."""
+    life = core.mount(**options)
+    life.points.kill_on = on
+    with pytest.raises(core.Killed):
+        act(life.os)
+    life.die()
+
+
+def recovered(core, **options):
+    with core.mounted(is_running=True, **options) as life:
+        assert life.mount.drain(20)
+        return life.mount.status()
+
+
+def test_a_draft_is_kept_and_not_uploaded(core):
+    """Nobody promised it; its bytes are where the list says."""
+    died(core, lambda sh: sh.write("/f", b"draft"), "before fact promise")
+    (status,) = recovered(core)
+
+    assert ("f", "draft", 5) == (status.key, status.state, status.size)
+    with open(status.staging, "rb") as file:  # noqa: PTH123  # as a user would
+        assert b"draft" == file.read()
+    assert {} == core.objects()
+    assert [status] == pending(core.state_dir)
+
+
+def test_what_waits_can_be_seen_beside_a_mount(core):
+    """The list of a state folder is read without its lock, and without a journal it is empty."""
+    assert [] == pending(core.state_dir)
+    died(core, lambda sh: sh.write("/f", LARGE), "after fact part_done")
+    (status,) = pending(core.state_dir)
+
+    assert ("f", "waiting", 4750, 1000, 1) == (
+        status.key, status.state, status.size, status.sent, status.parts_done
+    )  # fmt: skip
+
+
+def test_a_file_is_readable_before_it_is_uploaded(core, expect_log):
+    """The mount shows what was promised, whatever the bucket has."""
+    expect_log("f could not be brought to the bucket|f is not in the bucket yet")
+    core.put("f", LARGE)
+    died(core, lambda sh: sh.edit("/f", 0, b"#"), "before request create_upload")
+    life = core.mount(refuse=lambda call: Unreachable("no") if call.name != "get" else None)
+
+    assert b"#" + LARGE[1:] == life.os.read("/f")
+
+
+def test_bytes_that_are_lost_are_named(core, expect_log):
+    """One file's staging is gone: it is said, and the other files go on."""
+    expect_log("the local bytes of f cannot be read")
+    life = core.mount(
+        refuse=lambda call: Unreachable("no") if call.name == "create_upload" else None
+    )
+    for path in ("/f", "/g"):
+        with pytest.raises(Unreachable):
+            life.os.write(path, LARGE)
+    life.die()
+    records = core.ledger().files
+    (core.state_dir / "staging" / records[0].staging).unlink()
+
+    assert [("f", "conflict")] == [(one.key, one.state) for one in recovered(core)]
+    assert LARGE == core.objects()["g"]
+
+
+def test_files_that_nobody_knows_are_removed(core):
+    """A staging file without a journal row was clean."""
+    with core.mounted():
+        pass
+    (core.state_dir / "staging" / "orphan").write_bytes(b"x")
+    recovered(core)
+
+    assert [] == core.staged()
+
+
+def test_a_rename_that_cannot_be_finished_waits(core, expect_log):
+    """The mount comes up; the next one tries again."""
+    expect_log("the rename of f to g is not finished")
+    core.put("f", b"x")
+    died(core, lambda sh: sh.rename("/f", "/g"), "after fact begin_move")
+    life = core.mount(refuse=lambda call: AccessDenied("no") if call.name == "copy" else None)
+    assert ["f"] == life.os.listdir("/")
+    life.close()
+    life.points.is_dead = True
+    recovered(core)
+
+    assert {"g": b"x"} == core.objects()
+
+
+def test_a_deletion_that_cannot_be_finished_waits(core, expect_log):
+    """The same for a file that was unlinked while open."""
+    expect_log("not deleted")
+    core.put("f", b"x")
+
+    def unlink(sh):
+        sh.open("/f", os.O_RDONLY)
+        sh.unlink("/f")
+
+    died(core, unlink, "after fact begin_deletion")
+    life = core.mount(refuse=lambda call: AccessDenied("no") if call.name == "delete" else None)
+    life.close()
+    life.points.is_dead = True
+    assert 1 == len(core.ledger().deletions)
+    recovered(core)
+
+    assert {} == core.objects()
+    assert not core.ledger().deletions
+
+
+def test_a_deletion_of_what_is_gone(core):
+    """Somebody else was faster, or has put another object there: theirs stays."""
+    life = core.mount()
+    life.journal.begin_deletion("gone", "E")
+    life.journal.begin_deletion("theirs", "E")
+    core.put("theirs", b"x")
+    finish_deletions(life.journal.load().deletions, life.journal, core.bucket)
+
+    assert {"theirs": b"x"} == core.objects()
+    assert not life.journal.load().deletions
+
+
+# Durability "journal"
+
+
+def test_close_does_not_wait_for_the_bucket(core, expect_log):
+    """It returns when bytes and promise are on the local disk; the rest follows."""
+    expect_log("f is not in the bucket yet")
+    life = core.mount(durability="journal", is_running=True)
+    life.points.refuse = lambda call: Unreachable("no") if call.name == "put" else None
+    life.os.write("/f", b"x")
+    assert b"x" == life.os.read("/f")
+    assert {} == core.objects()
+    assert not life.mount.drain(0.1)
+    life.die()
+    recovered(core)
+
+    assert {"f": b"x"} == core.objects()
+
+
+@pytest.mark.parametrize("data", [b"small", LARGE], ids=["small", "large"])
+def test_what_was_promised_survives_the_machine(core, monkeypatch, data):
+    """Power fails while the background commits it: the next boot goes on."""
+    core.put("f", LARGE)
+    life = core.mount(durability="journal")
+    fd = life.os.open("/f", os.O_RDWR)
+    life.os.ftruncate(fd, len(data))
+    life.os.pwrite(fd, b"#", 0)
+    life.fs._files.committer.promise(life.fs._handle(fd).node.pending)
+    life.points.kill_on = "after fact promise"
+    with pytest.raises(core.Killed):
+        life.fs._files.commit(life.fs._handle(fd).node)
+    life.die()
+    monkeypatch.setattr(journal_module, "boot_id", lambda: "another boot")
+    recovered(core)
+
+    assert {"f": b"#" + LARGE[1 : len(data)]} == core.objects()
+
+
+def test_a_full_disk_refuses_the_write(life, sh, monkeypatch):
+    """ENOSPC at the write, and what was there before is committed."""
+    fd = sh.open("/f", NEW)
+    sh.pwrite(fd, b"kept", 0)
+
+    def full(size):
+        raise StagingFull("full")
+
+    monkeypatch.setattr(life.fs._files._area, "claim", full)
+    with pytest.raises(StagingFull):
+        sh.pwrite(fd, b"refused", 4)
+    sh.close(fd)
+    assert b"kept" == sh.read("/f")
+
+
+def test_a_commit_that_failed_is_tried_again(core, expect_log):
+    """Close says so, status shows it, the bytes stay, and the scheduler brings them."""
+    with core.mounted(is_running=True) as life:
+        life.points.refuse = lambda call: AccessDenied("no") if call.name == "put" else None
+        with pytest.raises(AccessDenied):
+            life.os.write("/f", b"x")
+        (status,) = life.mount.status()
+        assert ("f", "failed") == (status.key, status.state)
+        assert "no" in status.error
+        assert b"x" == life.os.read("/f")
+        life.points.refuse = lambda call: None
+        assert life.mount.drain(20)
+
+    assert {"f": b"x"} == core.objects()
+    core.assert_nothing_left()
+
+
+def test_a_file_that_never_arrived_can_be_removed(core, life, sh):
+    """Its PUT was carried out, the answer lost: unlink takes the object too."""
+    life.points.lose = lambda call: call.name == "put"
+    with pytest.raises(Unreachable):
+        sh.write("/f", b"x")
+    sh.unlink("/f")
+
+    assert {} == core.objects()
