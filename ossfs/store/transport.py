@@ -356,6 +356,7 @@ _NO_RETRIES = Retry(total=False, redirect=False)
 
 def _mapped(error: Exception, what: str) -> StoreError:
     """Return our error for one of requests' or urllib3's, or of the socket's."""
+    _forget_frames(error)
     if isinstance(error, ProxyError):
         return _tls_mapped(error.original_error, what) or Unreachable(
             f"{what}: through the proxy (--proxy, or HTTPS_PROXY and HTTP_PROXY in the"
@@ -370,6 +371,13 @@ def _mapped(error: Exception, what: str) -> StoreError:
     if isinstance(error, AnyTimeoutError | TimeoutError):
         return TimedOut(f"{what}: {error}")
     return Unreachable(f"{what}: {error}")
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the frames of foreign code: they hold bodies, and tokens as they are sent."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _tls_mapped(error: Exception, what: str) -> StoreError | None:
