@@ -1,8 +1,9 @@
 """
 What the server says no with.
 
-Operations raise `Refused` with a code of the OSS vocabulary and never speak HTTP; a
-dialect renders the code, its status and the extra fields in its own form.
+Operations raise `Refused` with a code of the OSS vocabulary (or S3's, for what OSS does not
+have) and never speak HTTP; a dialect puts the code, its status and the extra fields into
+its own words.
 """
 
 from collections.abc import Mapping

@@ -41,15 +41,15 @@ class Words:
     acl_answer: "Callable[[Call, str], Answer]"
     extras: "Callable[[Call, Row], dict[str, str]]"
     """Headers about an object that only this dialect has; those of GET and HEAD."""
-    upload_sums: "Callable[[Call], dict[str, str]]"
-    """Algorithm and type of the checksum that an upload's object will have, if any."""
-    sum_nodes: "Callable[[Row], Sequence[Node]]"
-    """An object's checksums, for the answer to Complete."""
-    expected: "Callable[[Call], dict[str, str]]"
-    """What Complete says its object must have: checksums, and `size`."""
     listed: "Callable[[Listed], Sequence[Node]]"
     """What a listing says about an object besides what all dialects say."""
     smallest_part: "Callable[[Limits], int]"
+    upload_sums: "Callable[[Call], dict[str, str]]" = lambda _call: {}
+    """Algorithm and type of the checksum that an upload's object will have, if any."""
+    sum_nodes: "Callable[[Row], Sequence[Node]]" = lambda _row: ()
+    """An object's checksums, for the answer to Complete."""
+    expected: "Callable[[Call], dict[str, str]]" = lambda _call: {}
+    """What Complete says its object must have: checksums, and `size`."""
     upper_etags: bool = False
     standard_ranges: bool = True
     """Clip ranges and refuse those behind the end, without being asked to."""
@@ -77,6 +77,8 @@ class Words:
     """Headers of which a batch delete needs one."""
     tells_crc: bool = True
     """Answers carry the CRC-64 of what they are about."""
+    sorts_parts: bool = False
+    """Complete takes parts in any order: the official client lists them as they finished."""
     tells_md5: bool = False
     """Answers carry the MD5 of what they are about."""
     quiet_is_empty: bool = False

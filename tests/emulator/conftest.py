@@ -111,3 +111,25 @@ def wire_to():
     yield make
     for wire in made:
         wire.connection.close()
+
+
+# Keys that break clients and servers: empty and dotted segments, blanks, plus, percent, line
+# ends, control characters, characters beyond 16 bits, markup, and the longest one.
+ODD_KEYS = [
+    "a//b",
+    "a/../b",
+    "./a",
+    "a b+c%20d%",
+    "é中😀",
+    "tab\tline\nend\r",
+    "\x01\x1f\x7f",
+    "<&>\"'",
+    "?a=b&c#d",
+    "x/" * 511 + "x",
+]
+
+
+@pytest.fixture
+def odd_keys():
+    """Return keys that are hard to sign, to list and to write down."""
+    return list(ODD_KEYS)

@@ -84,7 +84,9 @@ async def delete_objects(service: Service, call: Call) -> Answer:
     try:
         text = await call.body.read(service.settings.limits.max_delete_body)
     except Refused as error:
-        raise Refused("MalformedXML") from error
+        if error.code == "EntityTooLarge":
+            raise Refused("MalformedXML") from error
+        raise
     fields.check_sums(call, EMPTY._replace(md5=md5(text, usedforsecurity=False).digest()))
     root = call.words.parse(text)
     named = root.all("Object")

@@ -3,6 +3,7 @@
 import base64
 import re
 from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -306,4 +307,4 @@ def _listed(call: Call, text: bytes) -> list[Listed]:
             if child.name.startswith("Checksum")
         }
         listed.append((int(number), part.find("ETag"), sums))
-    return listed
+    return sorted(listed, key=itemgetter(0)) if call.words.sorts_parts else listed
