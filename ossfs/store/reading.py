@@ -79,7 +79,8 @@ class Reading(Asking):
         headers, dialect = response.headers, self._talk.dialect
         try:
             size = int(headers["content-length"])
-            if extent is None or response.status != PARTIAL:
+            is_part = response.status == PARTIAL or "content-range" in headers  # rclone: with 200
+            if extent is None or not is_part:
                 info = described(call.key, size, headers, dialect)
             else:
                 start, stop, total = content_range(headers)

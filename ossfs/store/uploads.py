@@ -118,9 +118,10 @@ class Uploads(Asking):
             "part-number-marker": str(after),
             **self._encoding,
         }
-        return self._talk.parsed(
-            self._talk.call("list_parts", "GET", key, query=query), self._codec.parts_page
-        )
+        call = self._talk.call("list_parts", "GET", key, query=query)
+        page = self._talk.parsed(call, self._codec.parts_page)
+        # rclone heeds no marker: whoever pages through that must not be led round in circles
+        return PartsPage([part for part in page.parts if part.number > after], page.next_after)
 
     def list_uploads(
         self, prefix: str = "", *, marker: tuple[str, str] | None = None

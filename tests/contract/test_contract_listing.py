@@ -100,6 +100,22 @@ def test_pages_of_any_size_hold_everything_once(tree, prefix, delimiter, size):
     assert [p for page in found for p in page.prefixes] == list(whole.prefixes)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+@pytest.mark.parametrize("delimiter", ["", "/"])
+def test_pages_of_a_tree_of_files(store, delimiter, size):
+    """The same where keys are paths of files: none is another's directory."""
+    for key in ("a.txt", "a/b", "a/c/d", "b", "é/x + y%", "é/z"):
+        store.put(key, BytesBody(key.encode()), Headers())
+    flat = ["a.txt", "a/b", "a/c/d", "b", "é/x + y%", "é/z"]
+
+    found = entries(store, delimiter=delimiter, max_keys=size)
+
+    assert (["a.txt", "a/", "b", "é/"] if delimiter else flat) == found
+    assert ["a/b", "a/c/" if delimiter else "a/c/d"] == entries(
+        store, "a/", delimiter=delimiter, max_keys=size
+    )
+
+
 def test_a_full_last_page_is_the_last(tree):
     """No token is given when nothing is left."""
     assert tree.list(max_keys=len(TREE)).next_token is None

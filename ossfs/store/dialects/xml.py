@@ -87,7 +87,7 @@ class XmlCodec:
 
     def parts_page(self, body: bytes) -> PartsPage:
         """Read a ListPartsResult."""
-        root = _expected(body, "ListPartsResult")
+        root = _expected(body, "ListPartsResult", "ListPartsResponse")  # moto's word
         parts = [_part(child, self.checksum) for child in _children(root, "Part")]
         marker = _more(root, _text(root, "NextPartNumberMarker"))
         return PartsPage(parts, None if marker is None else int(marker))
@@ -109,8 +109,8 @@ class XmlCodec:
         return UploadsPage(uploads, marker)
 
     def upload_id(self, body: bytes) -> str:
-        """Read an InitiateMultipartUploadResult."""
-        upload_id = _text(_expected(body, "InitiateMultipartUploadResult"), "UploadId")
+        """Read an InitiateMultipartUploadResult, which rclone calls otherwise."""
+        upload_id = _text(_parsed(body), "UploadId")
         if not upload_id:
             raise ValueError("an upload without an id")
         return upload_id
@@ -211,10 +211,10 @@ def _shielded(text: str) -> str:
     return _REFERENCE.sub(of_reference, text).translate(_SHIELDS)
 
 
-def _expected(body: bytes, name: str) -> ET.Element:
+def _expected(body: bytes, *names: str) -> ET.Element:
     root = _parsed(body)
-    if _name(root) != name:
-        raise ValueError(f"a {_name(root)} instead of a {name}")
+    if _name(root) not in names:
+        raise ValueError(f"a {_name(root)} instead of a {names[0]}")
     return root
 
 
