@@ -22,6 +22,7 @@ from ossfs.store.credentials import (
     Secret,
     found_credentials,
 )
+from ossfs.store.credentials.process import ProcessCredentials
 from ossfs.store.dialects.oss import oss_dialect
 from ossfs.store.dialects.s3 import s3_dialect
 from ossfs.store.dialects.tos import tos_dialect
@@ -100,41 +101,49 @@ def test_traces_of_requests_that_fail(dialect, caplog):
     assert "xyzzy" not in caplog.text
 
 
-def given_by(tmp_path, text, **choice):
-    """Write `text` to a file and return the choice that leads to it."""
-    file = tmp_path / "given"
-    file.write_text(text)
-    file.chmod(0o600)
-    return {name: value.format(file) for name, value in choice.items()} or {"file": file}
-
-
 @pytest.mark.parametrize(
-    ("text", "choice"),
+    "text",
     [
-        (f"other:id:{HIDDEN}\nmine:{HIDDEN}\n{HIDDEN}\n", {}),
-        (f"a:b:c:{HIDDEN}\n", {}),
-        (f"mine:id:{HIDDEN}\nother:{HIDDEN}:x:y\n", {}),
-        (f"{HIDDEN}\n", {"process": "cat {}"}),
-        (f'{{"AccessKeyId": "i", "AccessKeySecret": "{HIDDEN}"', {"process": "cat {}"}),
-        (f'{{"AccessKeySecret": "{HIDDEN}"}}', {"process": "cat {}"}),
-        (
-            f'{{"AccessKeyId": "i", "AccessKeySecret": "{HIDDEN}", "Expiration": "{TOKEN}"}}',
-            {"process": "cat {}"},
-        ),
+        f"other:id:{HIDDEN}\nmine:{HIDDEN}\n:{HIDDEN}\n",
+        f"a:b:c:{HIDDEN}\n",
+        f"mine:id:{HIDDEN}\n",
     ],
 )
-def test_traces_of_credentials_that_cannot_be_read(tmp_path, text, choice):
-    """Whatever a file or command holds, none of it is shown when it cannot be used."""
-    arguments = given_by(tmp_path, text, **choice)
+def test_traces_of_files_that_cannot_be_read(tmp_path, text):
+    """Whatever a file holds, none of it is shown when it cannot be used."""
+    file = tmp_path / "passwd"
+    file.write_text(text)
+    file.chmod(0o600)
 
     with pytest.raises(OssfsError) as caught:
         found_credentials(
-            "else" if "mine:id" in text else "mine",
+            "else",
             environment={},
             home=tmp_path,
-            choice=CredentialChoice(**arguments),
+            choice=CredentialChoice(file=file),
             clock=FakeClock(),
-        ).get()
+        )
+
+    assert "xyzzy" not in shown(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("printed", "status"),
+    [
+        (HIDDEN, 0),
+        (f'{{"AccessKeyId": "i", "AccessKeySecret": "{HIDDEN}"', 0),
+        (f'{{"AccessKeySecret": "{HIDDEN}"}}', 0),
+        (f'{{"AccessKeyId": "i", "AccessKeySecret": "{HIDDEN}", "Expiration": "{TOKEN}"}}', 0),
+        (f'{{"AccessKeyId": "i", "AccessKeySecret": "{HIDDEN}"}}', 3),
+    ],
+)
+def test_traces_of_commands_that_print_something_else(tmp_path, printed, status):
+    """Whatever a command prints, none of it is shown, when it fails neither."""
+    file = tmp_path / "printed"
+    file.write_text(printed)
+
+    with pytest.raises(OssfsError) as caught:
+        ProcessCredentials(f"sh -c 'cat {file}; exit {status}'").get()
 
     assert "xyzzy" not in shown(caught.value)
 
