@@ -5,7 +5,7 @@ Threads: values; every provider and source may be asked from any thread.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, SupportsIndex
 
 
 class Secret(str):
@@ -18,6 +18,9 @@ class Secret(str):
 
     def __str__(self) -> str:  # a plain copy would show itself among a frame's locals
         return self
+
+    def __getitem__(self, index: SupportsIndex | slice) -> str:  # what shows locals may cut them
+        return Secret(super().__getitem__(index))
 
 
 @dataclass(frozen=True, slots=True)
