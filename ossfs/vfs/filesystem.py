@@ -371,8 +371,10 @@ class FileSystem:
         for handle in handles:
             if handle.reader is not None:
                 handle.reader.close()
-            handle.node.pending.close()  # it may have no name any more
-        for node in self._tree.nodes:
+        # Nodes of handles, too: they may have no name any more, and the unmount may have
+        # overtaken their release, so that what they keep is in the bucket or nobody's.
+        for node in {*self._tree.nodes, *(handle.node for handle in handles)}:
+            node.pending.drop_local()
             node.pending.close()
 
 
