@@ -122,6 +122,8 @@ class Committer:
         )
 
     def _commit(self, pending: PendingFile, snapshot: Snapshot) -> None:
+        if pending.conflict_of is not None:
+            self._save_conflict(pending, snapshot)
         try:
             if snapshot.has_new_content:
                 version = self._commit_content(pending, snapshot)
@@ -353,16 +355,22 @@ class Committer:
             self._keep_locally(pending, snapshot, staged, cause)
         self._drop_upload(pending)
         with pending.lock:
-            pending.key = name
+            pending.conflict_of = snapshot.key
+            pending.key, pending.base = name, None
             if pending.file_id is not None:
                 self._journal.rename_file(pending.file_id, name)
-        copy = snapshot._replace(key=name, base=None)
+        self._save_conflict(pending, snapshot._replace(key=name, base=None))
+
+    def _save_conflict(self, pending: PendingFile, copy: Snapshot) -> None:
+        """Make the local bytes the conflict copy, now or at a later attempt; EditConflict."""
         pending.settle(copy, self._commit_content(pending, copy))
+        with pending.lock:
+            key, pending.conflict_of = pending.conflict_of, None
         log.error(
             "%s was changed by somebody else during an edit; the edit is saved as %s",
-            snapshot.key, name,
+            key, copy.key,
         )  # fmt: skip
-        raise EditConflict(f"{snapshot.key} was changed; the edit is saved as {name}") from cause
+        raise EditConflict(f"{key} was changed; the edit is saved as {copy.key}")
 
     def _keep_locally(
         self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, cause: OssfsError

@@ -96,6 +96,8 @@ class PendingFile:
         self.is_committing = False
         self.is_discarded = False
         self.is_abandoned = False
+        self.conflict_of: str | None = None
+        """The name that this had before it became a conflict copy, until that is saved."""
         self.was_sent = False
         """A commit was begun: an object may be there, whatever came of it."""
         self.error = ""
