@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104  # compared with, never bound to
 
 
-@click.command(short_help="Serve a directory as buckets over the OSS protocol.")
+@click.command(short_help="Serve a directory as buckets over the OSS, TOS and S3 protocols.")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -40,6 +40,13 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104  # compared with, never bound t
     multiple=True,
     help="Name under which BUCKET.NAME is a virtual host, besides localhost; may be repeated.",
 )
+@click.option(
+    "--cname",
+    "cnames",
+    multiple=True,
+    metavar="HOST=BUCKET",
+    help="Bind a whole host name to a bucket, for clients that name none; may be repeated.",
+)
 @click.option("--region", default="cn-hangzhou", show_default=True, help="Region told to clients.")
 @click.option(
     "--admin",
@@ -52,12 +59,16 @@ def serve(
     port: int,
     buckets: tuple[str, ...],
     domains: tuple[str, ...],
+    cnames: tuple[str, ...],
     region: str,
     *,
     admin: bool,
 ) -> None:
     """
-    Serve DIRECTORY as buckets over the OSS protocol, until Ctrl-C.
+    Serve DIRECTORY as buckets over the OSS, TOS and S3 protocols, until Ctrl-C.
+
+    All three are spoken on the one port, to the same objects; each request shows which
+    one it is in.
 
     DIRECTORY is made when it is not there. It holds the objects' bytes and a database in
     a layout of its own; it survives being killed, but it is not a place for the only copy
@@ -86,6 +97,7 @@ def serve(
         host=host,
         port=port,
         domains=("localhost", *domains),
+        cnames=_bound(cnames),
         region=region,
         admin=admin,
     )
@@ -119,6 +131,14 @@ def _make(service: "Service", buckets: tuple[str, ...]) -> None:
                 f"{bucket!r}: {error.message} Use 3 to 63 of a-z, 0-9 and hyphens.",
                 param_hint="--bucket",
             ) from error
+
+
+def _bound(cnames: tuple[str, ...]) -> dict[str, str]:
+    bound = dict(one.lower().partition("=")[::2] for one in cnames)
+    for name, bucket in bound.items():
+        if not (name and bucket):
+            raise click.BadParameter("use HOST=BUCKET", param_hint="--cname")
+    return bound
 
 
 def _greeting(directory: Path, settings: "Settings", port: int, buckets: tuple[str, ...]) -> str:

@@ -40,11 +40,15 @@ def check(headers: Mapping[str, str], etag: str, modified_s: int, *, prefix: str
     none_match = headers.get(prefix + "If-None-Match")
     if none_match is not None:
         if _names(none_match, etag):
-            raise Refused("NotModified")
+            raise _not_modified(etag)
         return  # RFC 9110: the time does not count beside an ETag
     modified = _seconds(headers, prefix + "If-Modified-Since")
     if modified is not None and modified_s <= modified:
-        raise Refused("NotModified")
+        raise _not_modified(etag)
+
+
+def _not_modified(etag: str) -> Refused:
+    return Refused("NotModified", headers={"ETag": f'"{etag}"'})  # RFC 9110: it says of what
 
 
 def _iso(text: str) -> datetime:

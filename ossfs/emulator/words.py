@@ -91,6 +91,8 @@ class Words:
     """An appendable object can be the source of a copy."""
     copies_never_304: bool = True
     """A copy whose condition says 'not modified' is refused with 412 instead."""
+    private_acls: tuple[str, ...] = ()
+    """Canned ACLs that give somebody something, but there is nobody else here."""
     sole_owner: bool = False
     """Making a bucket that one owns already is refused."""
     classes: Mapping[str, str] = field(default_factory=dict)

@@ -50,6 +50,28 @@ def test_it_greets_serves_and_stops(tmp_path, number):
     assert f"ossfs mount oss://demo DIR --endpoint http://127.0.0.1:{port}" in told
 
 
+def test_a_host_name_can_be_bound_to_a_bucket(tmp_path):
+    """Then nothing else in the request names the bucket."""
+    with started(tmp_path, "--port", 0, "--bucket", "demo", "--cname", "Data.example=demo") as one:
+        port = int(re.search(r"http://127\.0\.0\.1:(\d+)", greeting(one))[1])
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET /k HTTP/1.1\r\nHost: data.example\r\n\r\n")
+            answer = client.recv(4096)
+        one.terminate()
+        assert "stopped\n" == one.stdout.read()
+
+    assert b"<BucketName>demo</BucketName>" in answer
+
+
+@pytest.mark.parametrize("bound", ["data.example", "=demo", "data.example="])
+def test_a_binding_needs_both_ends(tmp_path, bound):
+    """HOST=BUCKET."""
+    result = CliRunner().invoke(serve, [str(tmp_path), "--cname", bound])
+
+    assert 2 == result.exit_code
+    assert "HOST=BUCKET" in result.output
+
+
 def test_keys_of_the_environment_are_used_and_not_printed(tmp_path):
     """A real secret does not reach the terminal."""
     key = {"OSS_ACCESS_KEY_ID": "mine", "OSS_ACCESS_KEY_SECRET": "hidden"}

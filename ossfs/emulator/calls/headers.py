@@ -71,6 +71,8 @@ def storage_class(call: Call) -> str:
 def object_acl(call: Call) -> str:
     """Return the ACL a request gives an object, 'default' when it names none."""
     acl = call.headers.get(call.words.object_acl, "default")
+    if acl in call.words.private_acls:
+        return "private"
     if acl not in ("default", *ACLS):
         raise invalid(call.words.object_acl, acl)
     return acl

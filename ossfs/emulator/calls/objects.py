@@ -191,6 +191,8 @@ def copy_source(service: Service, call: Call) -> tuple[str, str, Row]:
 async def put_acl(service: Service, call: Call) -> Answer:
     """PUT /key?acl."""
     service.buckets.get(call.bucket)
+    if call.words.object_acl not in call.headers and await call.body.read(_MAX_BODY):
+        raise Refused("NotImplemented", "This server knows canned ACLs only.")
     service.objects.set_acl(call.bucket, call.key, fields.object_acl(call))
     return Answer()
 

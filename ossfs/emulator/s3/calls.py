@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ossfs.emulator.calls.listings import limit_of
 from ossfs.emulator.calls.objects import document
 from ossfs.emulator.exchange import Answer, Call
 from ossfs.emulator.objects import SECOND
@@ -11,12 +12,12 @@ from ossfs.emulator.times import iso
 if TYPE_CHECKING:
     from ossfs.emulator.tree import Node
 
-_MAX_BUCKETS = 10_000
+_MAX_BUCKETS = 1000
 
 
 async def list_buckets(service: Service, call: Call) -> Answer:
     """GET / of the service."""
-    limit = min(int(call.query.get("max-buckets") or _MAX_BUCKETS), _MAX_BUCKETS)
+    limit = limit_of(call, "max-buckets", _MAX_BUCKETS)
     prefix, after = call.query.get("prefix", ""), call.query.get("continuation-token", "")
     found = service.buckets.list(prefix, after, limit + 1)
     page = found[:limit]

@@ -7,6 +7,7 @@ last byte was read, before anything is stored: its SHA-256, the signatures of it
 its checksums, its decoded length.
 """
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
@@ -23,6 +24,9 @@ _UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 STREAMING = (_SIGNED, _SIGNED_TRAILER, _UNSIGNED_TRAILER)
 
 _HEADER = "x-amz-checksum-"
+_QUICK = 16 * 1024
+"""Bytes that are summed sooner than another thread has begun to."""
+
 _MAX_LINE = 16 * 1024
 _EMPTY = sha256().hexdigest()
 
@@ -96,12 +100,18 @@ class _Checked:
         """Yield decoded bytes; Refused at the end when something announced is not so."""
         async for chunk in self._source.chunks():
             self._size += len(chunk)
-            if self._hashed:
-                self._sha256.update(chunk)
-            for running in self._running.values():
-                running.update(chunk)
+            if len(chunk) > _QUICK:
+                await asyncio.to_thread(self._update, chunk)
+            else:
+                self._update(chunk)
             yield chunk
         self.finish(self._source.trailers)
+
+    def _update(self, chunk: bytes) -> None:
+        if self._hashed:
+            self._sha256.update(chunk)
+        for running in self._running.values():
+            running.update(chunk)
 
     async def read(self, limit: int) -> bytes:
         """Return all of it; Refused (EntityTooLarge) when it is longer than `limit`."""

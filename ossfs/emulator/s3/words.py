@@ -125,6 +125,7 @@ WORDS = Words(
     tells_crc=False,
     strict_copied_range=True,
     strict_self_copy=True,
+    private_acls=("authenticated-read", "bucket-owner-read", "bucket-owner-full-control"),
     sole_owner=True,
     classes={
         "Standard": "STANDARD",

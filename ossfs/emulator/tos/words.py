@@ -57,6 +57,7 @@ WORDS = Words(
     position="offset",
     copies_appendable=False,
     sorts_parts=True,
+    private_acls=("authenticated-read", "bucket-owner-read", "bucket-owner-full-control"),
     sole_owner=True,
     classes={
         "Standard": "STANDARD",
