@@ -61,7 +61,10 @@ def chosen(
 
 def read(body: Body) -> bytes:
     """Return all bytes of `body`, read in pieces as a connection would."""
-    return b"".join(pieces_of(body))
+    data = bytearray()
+    for piece in pieces_of(body):
+        data += piece
+    return bytes(data)
 
 
 def md5(data: bytes) -> str:

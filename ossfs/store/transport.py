@@ -43,7 +43,7 @@ from urllib3.exceptions import TimeoutError as AnyTimeoutError
 from ossfs.crc64 import crc64
 from ossfs.errors import StoreError, TimedOut, Unreachable, Untrusted
 from ossfs.store.addressing import Origin, is_loopback
-from ossfs.store.api import Body
+from ossfs.store.api import Body, pieces_of
 
 SENT_AT_ONCE = 256 << 10
 """Bytes of a body that are read, counted and sent together: what stays in a core's cache."""
@@ -334,21 +334,17 @@ class _Outgoing:
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
         self.crc = 0
-        for offset in range(0, self.size, SENT_AT_ONCE):
-            piece = self._read(offset, min(SENT_AT_ONCE, self.size - offset))
+        pieces = pieces_of(self._body, SENT_AT_ONCE)
+        while True:
+            try:
+                piece = next(pieces, None)
+            except Exception as error:
+                self.failure = error
+                raise
+            if piece is None:
+                return
             self.crc = crc64(piece, self.crc)
             yield piece
-
-    def _read(self, offset: int, length: int) -> bytes | memoryview:
-        try:
-            piece = self._body.read_at(offset, length)
-        except Exception as error:
-            self.failure = error
-            raise
-        if len(piece) != length:
-            self.failure = OSError(f"the body gave {len(piece)} bytes of {length} at {offset}")
-            raise self.failure
-        return piece
 
 
 _NO_RETRIES = Retry(total=False, redirect=False)

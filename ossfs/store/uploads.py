@@ -83,6 +83,8 @@ class Uploads(Asking):
         """
         check_key(key, self._limits)
         listed = list(parts)
+        if not listed:  # which some stores take for "all parts"
+            raise InvalidRequest("no parts", operation="complete_upload", bucket=self.name, key=key)
         written = BytesBody(self._codec.complete(listed))
         sent = {**self._of_complete, "content-type": self._codec.content_type}
         sent["content-md5"] = md5_of(written)
