@@ -21,7 +21,6 @@ from ossfs.errors import EditConflict, NoSuchKey, OssfsError, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import DeletionRecord, Version
 from ossfs.store.api import ObjectStore
-from ossfs.vfs.directories import Entry
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.pages import KernelPages
 from ossfs.vfs.posix import Attributes, read_attributes
@@ -353,7 +352,7 @@ class Files:
         Its deletion at the last close is called off before the new object is there, because
         that one may have the same etag.
         """
-        if self.tree.is_hidden_key(key):
+        if self.tree.hidden.claim(key):
             self._journal.cancel_deletions(key)
 
     @contextlib.contextmanager
@@ -401,7 +400,7 @@ class Files:
         if is_kept and base is not None:
             intent = self._journal.begin_deletion(base.key, base.etag)
             node.deletion = DeletionRecord(intent, base.key, base.etag)
-            self.tree.hide(base.key, base.etag)
+            self.tree.hidden.hide(base.key, base.etag)
             with self.tree.nodes.lock:
                 is_open = node.handles > 0
             if not is_open:  # it was closed while a running commit was waited for
@@ -421,18 +420,17 @@ class Files:
             return
         if self.tree.nodes.get(deletion.key) is not None:
             return  # a new file has taken the name; if it never comes, the next mount deletes
-        hidden = Entry(is_directory=False, etag=deletion.etag)
         try:
-            # Not hidden any more: the object of that name is another one, whatever its etag.
-            is_there = self.tree.is_hidden(deletion.key, hidden)
-            if is_there and self._store.head(deletion.key).etag == deletion.etag:
-                self._store.delete(deletion.key)
-                self.tree.doubt(deletion.key)  # it may have been listed since
-        except NoSuchKey:
-            self.tree.doubt(deletion.key)  # somebody else deleted it
+            with self.tree.hidden.deletion(deletion.key, deletion.etag) as is_there:
+                if is_there:
+                    self._delete_version(deletion)
         except StoreError as error:
             log.warning("%s is deleted at the next mount, not now: %s", deletion.key, error)
             return
         self._journal.end_deletion(deletion.id)
-        if is_there:
-            self.tree.unhide(deletion.key)
+
+    def _delete_version(self, deletion: DeletionRecord) -> None:
+        with contextlib.suppress(NoSuchKey):  # somebody else deleted it
+            if self._store.head(deletion.key).etag == deletion.etag:
+                self._store.delete(deletion.key)
+        self.tree.doubt(deletion.key)  # it may have been listed since

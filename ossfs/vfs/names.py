@@ -89,7 +89,7 @@ class Names:
         """Remove an empty directory. NotADirectoryError; OSError (ENOTEMPTY)."""
         directory = self._tree.find_directory(path)
         self._require_empty(directory, path)
-        leftovers = sorted(self._tree.hidden_below(directory))
+        leftovers = sorted(self._tree.hidden.below(directory))
         delete_all(self._store, [*leftovers, directory])
         self._tree.directories.forget(directory)
         self._tree.gone(directory)
@@ -97,7 +97,7 @@ class Names:
         self._keep_parent(directory)
 
     def _require_empty(self, directory: str, path: str) -> None:
-        hidden = self._tree.hidden_below(directory)
+        hidden = self._tree.hidden.below(directory)
         page = self._store.list(directory, max_keys=min(1000, 2 + len(hidden)))
         names = {item.key for item in page.objects} - hidden - {directory}
         nodes = [node for node in self._tree.nodes.below(directory) if node.is_linked]
@@ -158,9 +158,9 @@ class Names:
             if node.is_linked and node.has_object:
                 self._files.commit(node)
         # Nobody can see these, and a move would bring them back under their new names.
-        leftovers = sorted(self._tree.hidden_below(old.key))
+        leftovers = sorted(self._tree.hidden.below(old.key))
         if new is not None:  # its marker stays until the other one is copied over it
-            leftovers += sorted(self._tree.hidden_below(new.key))
+            leftovers += sorted(self._tree.hidden.below(new.key))
         if leftovers:
             delete_all(self._store, leftovers)
         self._move_prefix(old.key, goal)

@@ -11,7 +11,6 @@ Threads: every method from any thread.
 import errno
 import os
 import stat
-import threading
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey
 from ossfs.store.api import Headers, ObjectStore
 from ossfs.vfs.directories import DIRECTORY, Directories, Entry
+from ossfs.vfs.hidden import HiddenNames
 from ossfs.vfs.inodes import Ino, InodeNumbers
 from ossfs.vfs.keys import Keys, split
 from ossfs.vfs.nodes import FileNode, NodeTable
@@ -82,8 +82,7 @@ class Tree:
         self.attr_ttl_s = attr_ttl_s
         self._dir_ttl_s = dir_ttl_s
         self._started_ns = clock.now_ns()
-        self._lock = threading.Lock()  # guards _hidden
-        self._hidden: dict[str, str] = {}  # key → etag of objects unlinked while open
+        self.hidden = HiddenNames()
 
     # Finding
 
@@ -103,7 +102,7 @@ class Tree:
         if node is not None:
             return Found(key, Entry(is_directory=False), node)
         entry = self.directories.lookup(*split(key))
-        if entry is None or self.is_hidden(key, entry):
+        if entry is None or (key, entry.etag) in self.hidden:
             return None
         return Found(key + "/" if entry.is_directory else key, entry)
 
@@ -143,7 +142,7 @@ class Tree:
                 stat.S_IFDIR if entry.is_directory else 0,
             )
             for name, entry in entries.items()
-            if not self.is_hidden(directory + name, entry)
+            if (directory + name, entry.etag) not in self.hidden
         }
         for name, node in self.nodes.children(directory).items():
             if node.is_linked:
@@ -223,7 +222,7 @@ class Tree:
 
     def published(self, key: str, known: Known) -> None:
         """Take note of a version that we made."""
-        self.unhide(key)
+        self.hidden.unhide(key)
         self.objects.put(key, known)
         if not key.endswith("/"):
             self.directories.put(
@@ -245,33 +244,6 @@ class Tree:
         """Take note that somebody else changed or deleted a file: ask the bucket again."""
         self.objects.drop(key)
         self.directories.doubt(*split(key))
-
-    # Names that are gone although their objects are there
-
-    def hide(self, key: str, etag: str) -> None:
-        """Let nobody see this version of an object: its name was unlinked."""
-        with self._lock:
-            self._hidden[key] = etag
-
-    def unhide(self, key: str) -> None:
-        """Let the object be seen: it is another one now, or it is deleted."""
-        with self._lock:
-            self._hidden.pop(key, None)
-
-    def is_hidden(self, key: str, entry: Entry) -> bool:
-        """Say whether an entry shows an object whose name was unlinked."""
-        with self._lock:
-            return not entry.is_directory and self._hidden.get(key) == entry.etag
-
-    def is_hidden_key(self, key: str) -> bool:
-        """Say whether an object of this key was unlinked while open."""
-        with self._lock:
-            return key in self._hidden
-
-    def hidden_below(self, prefix: str) -> set[str]:
-        """Return the hidden keys that begin with `prefix`."""
-        with self._lock:
-            return {key for key in self._hidden if key.startswith(prefix)}
 
     def _ino(self, key: str) -> Ino:
         return self.inodes.of("" if key == self.keys.prefix else key)

@@ -1,0 +1,94 @@
+"""
+Names that are gone although their objects are still there.
+
+An object that is unlinked while somebody reads it is deleted at the last close; until then
+nobody sees it. When its name is given to a new object first, it is not deleted any more:
+that would hit the new one.
+
+Threads: every method from any thread. `claim` waits for a deletion of the same key that is
+under way, since the request could otherwise arrive behind the new object.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class _Hidden:
+    etag: str
+    is_claimed: bool = False
+    is_being_deleted: bool = False
+
+
+class HiddenNames:
+    """The keys of objects that were unlinked while open, in one mount."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()  # guards _names
+        self._names: dict[str, _Hidden] = {}
+
+    def hide(self, key: str, etag: str) -> None:
+        """Let nobody see this version of an object."""
+        with self._changed:
+            self._names[key] = _Hidden(etag)
+
+    def unhide(self, key: str) -> None:
+        """Let the object of this key be seen: it is another one now, or it is deleted."""
+        with self._changed:
+            self._names.pop(key, None)
+
+    def __contains__(self, version: tuple[str, str]) -> bool:
+        """Say whether the version (key, etag) is hidden."""
+        key, etag = version
+        with self._changed:
+            hidden = self._names.get(key)
+            return hidden is not None and hidden.etag == etag
+
+    def below(self, prefix: str) -> set[str]:
+        """Return the hidden keys that begin with `prefix`."""
+        with self._changed:
+            return {key for key in self._names if key.startswith(prefix)}
+
+    def claim(self, key: str) -> bool:
+        """
+        Give the key to a new object, about to be made; False: nothing was hidden there.
+
+        What is hidden stays so until `unhide`, but `deletion` leaves it alone.
+        """
+        with self._changed:
+            while (hidden := self._names.get(key)) is not None and hidden.is_being_deleted:
+                self._changed.wait()
+            if hidden is None:
+                return False
+            hidden.is_claimed = True
+            return True
+
+    @contextlib.contextmanager
+    def deletion(self, key: str, etag: str) -> Iterator[bool]:
+        """
+        Delete a hidden version inside the block, and let its name be seen behind it.
+
+        Yields False when there is nothing to delete: the name has a new object, whatever
+        its etag. If the block fails, the version stays hidden.
+        """
+        with self._changed:
+            hidden = self._names.get(key)
+            if hidden is None or hidden.etag != etag or hidden.is_claimed:
+                hidden = None
+            else:
+                hidden.is_being_deleted = True
+        if hidden is None:
+            yield False
+            return
+        is_deleted = False
+        try:
+            yield True
+            is_deleted = True
+        finally:
+            with self._changed:
+                hidden.is_being_deleted = False
+                if is_deleted and self._names.get(key) is hidden:
+                    del self._names[key]
+                self._changed.notify_all()
