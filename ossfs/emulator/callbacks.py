@@ -5,6 +5,7 @@ The parameters are base64 JSON in a header or in the query (OSS and TOS alike). 
 is stored before the call is made; when that fails, the answer is 203 CallbackFailed.
 """
 
+import asyncio
 import base64
 import binascii
 import json
@@ -76,7 +77,7 @@ async def made(callback: Callback, call: Call, row: Row, headers: dict[str, str]
                 async with session.post(url, data=body.encode(), headers=sent) as answer:
                     text = await answer.content.read(_MAX_ANSWER)
                     status = answer.status
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
                 reason = f"Error status : -1. {url} cannot be called: {type(error).__name__}"
                 continue
             if status == _OK and _is_json(text):

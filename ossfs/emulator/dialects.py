@@ -63,6 +63,7 @@ _ALGORITHMS = {
     "OSS": OSS,
     "OSS4-HMAC-SHA256": OSS,
     "AWS4-HMAC-SHA256": S3,
+    "AWS": S3,  # an older signature, which S3 refuses
     "TOS4-HMAC-SHA256": TOS,
 }
 _PREFIXES = {"x-oss-": OSS, "x-amz-": S3, "x-tos-": TOS}

@@ -26,6 +26,7 @@ class Listed(NamedTuple):
     modified_ns: int
     crc: str
     sums: str
+    headers: str
 
 
 class ListedUpload(NamedTuple):
@@ -57,8 +58,8 @@ def objects(
 
     def scan(start: bytes) -> Iterator[tuple[bytes, Listed]]:
         rows = storage.db.execute(
-            "SELECT key, size, etag, kind, storage_class, modified_ns, crc, sums FROM objects "
-            "WHERE bucket=? AND key>=? ORDER BY key",
+            "SELECT key, size, etag, kind, storage_class, modified_ns, crc, sums, headers "
+            "FROM objects WHERE bucket=? AND key>=? ORDER BY key",
             (bucket, start),
         )
         return ((row[0], Listed(*row)) for row in rows)

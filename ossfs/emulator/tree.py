@@ -35,7 +35,7 @@ _PLURALS = {
     "Upload": "Uploads",
     "Version": "Versions",
 }
-_LISTS = ("Buckets",)  # a list in JSON, whatever its members are called in XML
+_LISTS = ("Buckets", "UserMeta")  # a list in JSON, whatever its members are called in XML
 _SINGULARS = {plural: single for single, plural in _PLURALS.items() if plural != single}
 
 _TOKEN = re.compile(

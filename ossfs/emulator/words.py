@@ -41,7 +41,7 @@ class Words:
     acl_answer: "Callable[[Call, str], Answer]"
     extras: "Callable[[Call, Row], dict[str, str]]"
     """Headers about an object that only this dialect has; those of GET and HEAD."""
-    listed: "Callable[[Listed], Sequence[Node]]"
+    listed: "Callable[[Call, Listed], Sequence[Node]]"
     """What a listing says about an object besides what all dialects say."""
     smallest_part: "Callable[[Limits], int]"
     upload_sums: "Callable[[Call], dict[str, str]]" = lambda _call: {}

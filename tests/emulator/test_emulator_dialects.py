@@ -31,6 +31,7 @@ MIB = 1 << 20
         ({"Authorization": "OSS4-HMAC-SHA256 Credential=…"}, [], OSS),
         ({"Authorization": "TOS4-HMAC-SHA256 Credential=…"}, [], TOS),
         ({"Authorization": "AWS4-HMAC-SHA256 Credential=…"}, [], S3),
+        ({"Authorization": "AWS id:signature"}, [], S3),
         ({"Authorization": "AWS4-HMAC-SHA256 …", "x-oss-meta-a": "b"}, [], S3),
         ({}, [("x-oss-signature", "…")], OSS),
         ({}, [("Signature", "…"), ("OSSAccessKeyId", "id")], OSS),

@@ -172,6 +172,14 @@ def test_a_signature_that_cannot_be_read(wire):
     assert (400, "AuthorizationHeaderMalformed") == (get.status, code(get))
 
 
+def test_an_older_signature_is_refused(wire):
+    """With the name of the one that is wanted."""
+    get = wire("GET", "/k", unsigned={"Authorization": "AWS id:signature"})
+
+    assert (400, "InvalidRequest") == (get.status, code(get))
+    assert "AWS4-HMAC-SHA256" in get.text
+
+
 def test_a_head_that_fails_has_no_body(wire):
     """Only the status tells."""
     head = wire("HEAD", "/no")

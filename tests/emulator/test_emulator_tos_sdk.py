@@ -229,6 +229,10 @@ def test_listings(client, bucket):
         first.contents[0].key, first.contents[0].hash_crc64_ecma, first.contents[0].object_type,
     )  # fmt: skip
     assert "a b/1" == first.next_marker
+    client.put_object(bucket, "d", content=b"", meta={"name": "wert é"})
+    [last] = client.list_objects_type2(bucket, prefix="d", fetch_meta=True).contents
+    assert {"name": "wert é"} == last.meta
+    assert ("NotImplemented", 501) == refusal(client.list_objects_type2, bucket, reverse=True)
     after = client.list_objects_type2(bucket, start_after="b")
     assert ["c/1", "d"] == [one.key for one in after.contents]
 

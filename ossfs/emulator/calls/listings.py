@@ -132,6 +132,8 @@ def _page(
     service: Service, call: Call, encode: Encoder, after: bytes
 ) -> tuple[listing.Page[listing.Listed], list[Node]]:
     """Return a page, and the elements all versions of listings begin with."""
+    if call.query.get("reverse", "").lower() == "true":
+        raise Refused("NotImplemented", "This server does not list backwards.", Header="reverse")
     prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
     limit = limit_of(call, "max-keys", call.words.default_page)
     page = listing.objects(
@@ -166,7 +168,7 @@ def _entries(
                 *more,
                 ("LastModified", iso(one.modified_ns // SECOND)),
                 ("ETag", words.etag(one.etag)),
-                *words.listed(one),
+                *words.listed(call, one),
                 ("Size", one.size),
                 ("StorageClass", words.storage_class(one.storage_class)),
                 *([_OWNER] if owner else []),

@@ -25,7 +25,7 @@ def _extras(call: Call, row: Row) -> dict[str, str]:
     return headers
 
 
-def _listed(one: Listed) -> Sequence[Node]:
+def _listed(_call: Call, one: Listed) -> Sequence[Node]:
     return [("Type", one.kind)]
 
 

@@ -36,6 +36,12 @@ def verify(call: Call, settings: Settings, now_s: float) -> None:
     if in_header and in_url:
         raise invalid("Authorization", "", "Only one auth mechanism allowed.")
     if in_header:
+        if not call.headers["Authorization"].startswith(SCHEME.algorithm + " "):
+            raise Refused(
+                "InvalidRequest",
+                "The authorization mechanism you have provided is not supported. "
+                "Please use AWS4-HMAC-SHA256.",
+            )
         if "x-amz-content-sha256" not in call.headers:
             raise Refused(
                 "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"

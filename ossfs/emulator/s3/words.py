@@ -62,7 +62,7 @@ def _sum_nodes(row: Row) -> Sequence[Node]:
     ]
 
 
-def _listed(one: Listed) -> Sequence[Node]:
+def _listed(_call: Call, one: Listed) -> Sequence[Node]:
     sums: dict[str, str] = json.loads(one.sums) if one.sums else {}
     kind = sums.pop("type", "")
     named: list[Node] = [("ChecksumAlgorithm", name.upper()) for name in sums]

@@ -90,7 +90,7 @@ async def rename_object(service: Service, call: Call) -> Answer:
     to = call.query.get("name", "")
     if not to or to == call.key:
         raise invalid("name", to)
-    target = replace(call, key=to, query=call.query)
+    target = replace(call, key=to)
     guard = call.words.guard(service, target)
     service.objects.rename(bucket.name, call.key, to, guard=guard)
     return Answer()

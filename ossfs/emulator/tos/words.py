@@ -1,10 +1,12 @@
 """How TOS says things."""
 
+import json
+
 from ossfs.emulator.calls import guards
 from ossfs.emulator.calls import headers as fields
 from ossfs.emulator.exchange import Answer, Call
 from ossfs.emulator.listing import Listed
-from ossfs.emulator.objects import SYMLINK, Row
+from ossfs.emulator.objects import META, SYMLINK, Row
 from ossfs.emulator.service import OWNER
 from ossfs.emulator.tree import Content, Node, json_document, parse_json
 from ossfs.emulator.words import Words
@@ -35,8 +37,19 @@ def _extras(call: Call, row: Row) -> dict[str, str]:
     return headers
 
 
-def _listed(one: Listed) -> list[Node]:
-    return [("Type", one.kind), *([("HashCrc64ecma", one.crc)] if one.crc else [])]
+def _listed(call: Call, one: Listed) -> list[Node]:
+    told: list[Node] = [("Type", one.kind)]
+    if one.crc:
+        told.append(("HashCrc64ecma", one.crc))
+    if call.query.get("fetch-meta", "").lower() == "true":
+        kept: dict[str, str] = json.loads(one.headers)
+        metadata: list[Node] = [
+            ("Pair", [("Key", name.removeprefix(META)), ("Value", value)])
+            for name, value in kept.items()
+            if name.startswith(META)
+        ]
+        told.append(("UserMeta", metadata))
+    return told
 
 
 WORDS = Words(
