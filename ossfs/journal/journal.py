@@ -16,7 +16,6 @@ the local transaction only, never during a request.
 """
 
 import contextlib
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -41,6 +40,7 @@ from ossfs.journal.rows import (
     dump_extents,
     file_record,
     header_columns,
+    headers_of,
     load_crc,
     upload_record,
     version_columns,
@@ -377,7 +377,7 @@ class Journal:
                     target,
                     bool(is_prefix),
                     bool(is_copied),
-                    None if metadata is None else Headers(content_type, json.loads(metadata)),
+                    None if metadata is None else headers_of(content_type, metadata),
                 )
                 for id_, source, etag, target, is_prefix, is_copied, content_type, metadata in (
                     self._db.execute("SELECT * FROM moves ORDER BY id")

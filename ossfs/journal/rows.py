@@ -37,7 +37,7 @@ def file_record(row: Sequence[Any], upload: UploadRecord | None, *, boot: str) -
         state=FileState(state),
         generation=generation,
         content=content,
-        headers=Headers(content_type, json.loads(metadata)),
+        headers=headers_of(content_type, metadata),
         error=error,
         upload=upload,
     )
@@ -65,8 +65,19 @@ def version_columns(version: Version | None) -> tuple[str | None, str | None, in
 
 
 def header_columns(headers: Headers) -> tuple[str | None, str]:
-    """Return the content type and the metadata as JSON."""
-    return headers.content_type, json.dumps(dict(headers.metadata))
+    """Return the content type and, as JSON, the metadata and standard headers."""
+    standard = {f":{name}": value for name, value in headers.standard.items()}
+    return headers.content_type, json.dumps({**headers.metadata, **standard})
+
+
+def headers_of(content_type: str | None, metadata: str) -> Headers:
+    """Read what `header_columns` wrote; no name of user metadata begins with a colon."""
+    named = json.loads(metadata)
+    return Headers(
+        content_type,
+        {name: value for name, value in named.items() if not name.startswith(":")},
+        {name[1:]: value for name, value in named.items() if name.startswith(":")},
+    )
 
 
 def dump_extents(extents: Sequence[Extent]) -> str:

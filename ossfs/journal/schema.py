@@ -17,7 +17,8 @@ MIGRATIONS = [
         dirty       TEXT,            -- those of them that are not in the base
         base_limit  INTEGER,         -- the base shows through below this offset
         content_type TEXT,           -- of the object to be made
-        metadata    TEXT NOT NULL,   -- user metadata of it, {"name": "value"}
+        metadata    TEXT NOT NULL,   -- user metadata of it, {"name": "value"}; names that
+                                     -- begin with a colon are standard headers (Expires …)
         error       TEXT NOT NULL,   -- why the last attempt failed; empty: no failure
         boot        TEXT             -- the promise holds in this boot of the machine only: its
                                      -- bytes are not synced; NULL: they are

@@ -5,6 +5,7 @@ Threads: every method may be called from any thread.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from ossfs.errors import InvalidRequest, ObjectTooLarge
 from ossfs.extents import Extent
@@ -85,6 +86,10 @@ class Uploads(Asking):
         listed = list(parts)
         if not listed:  # which some stores take for "all parts"
             raise InvalidRequest("no parts", operation="complete_upload", bucket=self.name, key=key)
+        if any(a.number >= b.number for a, b in pairwise(listed)):  # others sort them, or do not
+            raise InvalidRequest(
+                "parts are not ascending", operation="complete_upload", bucket=self.name, key=key
+            )
         written = BytesBody(self._codec.complete(listed))
         sent = {**self._of_complete, "content-type": self._codec.content_type}
         sent["content-md5"] = md5_of(written)

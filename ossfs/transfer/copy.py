@@ -70,8 +70,7 @@ def copy_object(
     if size <= store.limits.max_copy:
         return store.copy(source, target, if_match=etag, headers=headers)
     if headers is None:
-        info = store.head(source)
-        headers = Headers(info.content_type, info.metadata)
+        headers = store.head(source).headers
     plan = PartPlan(max(COPY_PART_SIZE, store.limits.min_part), store.limits)
     checkpoint = UnrecordedCheckpoint()
     upload = MultipartUpload(

@@ -49,6 +49,8 @@ class Attributes:
     content_type: str | None = None
     foreign: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """User metadata that is not ours."""
+    standard: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    """Cache-Control and the like, which are not ours either."""
 
     def changed(self, now_ns: int, **values: int) -> "Attributes":
         """Return a copy with new values; the change time is `now_ns`."""
@@ -64,7 +66,7 @@ class Attributes:
         metadata["ctime"] = format_time(self.ctime_ns)
         if self.atime_ns != self.mtime_ns:
             metadata["atime"] = format_time(self.atime_ns)
-        return Headers(self.content_type, metadata)
+        return Headers(self.content_type, metadata, self.standard)
 
 
 def new_attributes(mode: int, *, uid: int, gid: int, now_ns: int, name: str) -> Attributes:
@@ -79,7 +81,7 @@ def new_attributes(mode: int, *, uid: int, gid: int, now_ns: int, name: str) -> 
 def attributes_of(info: ObjectInfo, defaults: Defaults, *, is_directory: bool) -> Attributes:
     """Read the attributes of an object; what it does not say comes from `defaults`."""
     return read_attributes(
-        Headers(info.content_type or None, info.metadata),
+        info.headers,
         defaults,
         is_directory=is_directory,
         modified_ns=info.modified_ns,
@@ -111,6 +113,7 @@ def read_attributes(
         atime_ns=parse_time(metadata.get("atime", ""), mtime_ns),
         content_type=headers.content_type,
         foreign={name: value for name, value in metadata.items() if name not in OURS},
+        standard=headers.standard,
     )
 
 

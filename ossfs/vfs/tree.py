@@ -180,7 +180,7 @@ class Tree:
             etag=info.etag,
             size=info.size,
             modified_ns=info.modified_ns,
-            headers=Headers(info.content_type or None, info.metadata),
+            headers=info.headers,
             checked=self._clock.monotonic(),
         )
         self.objects.put(key, known)

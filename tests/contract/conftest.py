@@ -170,7 +170,6 @@ KNOWN = {
         r"odd_keys_.*line": "its router takes a line break for the end of a path",
         r"keys_that_xml_cannot_hold": "its router takes a line break for the end of a path",
         r"copy_of_one_version|copied_parts_under_conditions": "copies heed no condition",
-        r"complete_refuses_parts": "parts are not checked for order or repetition",
         r"finished_or_foreign_upload": "an upload that is not there is its own failure",
         r"list_parts": "the marker of a page counts parts",
         r"list_uploads": "uploads come in the order of their start, and not in pages",
