@@ -263,6 +263,11 @@ class Journal:
                 (UploadState.STARTED.value, upload_id, row),
             )
 
+    def upload_outdated(self, row: UploadRowId) -> None:
+        """Record that the file is about to change: the parts are of older bytes than it."""
+        with self._transaction(lasting=True) as db:
+            db.execute("UPDATE uploads SET generation = 0 WHERE row = ?", (row,))
+
     def part_done(self, row: UploadRowId, part: Part) -> None:
         """Record a part the store has acknowledged."""
         with self._transaction(lasting=True) as db:

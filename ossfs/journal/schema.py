@@ -27,7 +27,8 @@ MIGRATIONS = [
         row         INTEGER PRIMARY KEY,
         file        INTEGER NOT NULL UNIQUE REFERENCES files ON DELETE CASCADE,
         key         TEXT NOT NULL,   -- the key it was started for
-        generation  INTEGER NOT NULL,-- of the file's content; another one is another upload
+        generation  INTEGER NOT NULL,-- of the file's content; another one is another upload;
+                                     -- 0: the file has changed since
         part_size   INTEGER NOT NULL,-- of the first part: fixes where every part begins
         state       TEXT NOT NULL,   -- planned, started, completing
         planned_ns  INTEGER NOT NULL,-- before CreateUpload was sent

@@ -243,10 +243,8 @@ class Files:
             raise
 
     def _commit(self, node: FileNode) -> None:
-        if node.is_linked:
-            self.claim(node.key)
         try:
-            is_done = self.committer.commit(node.pending)
+            is_done = self.committer.commit(node.pending, before=self.claim)
         except EditConflict:
             self._conflicted(node)
             raise

@@ -13,6 +13,7 @@ Threads: `commit` may be called from any thread; commits of one file exclude eac
 
 import logging
 import time
+from collections.abc import Callable
 
 from ossfs.clock import Clock
 from ossfs.crc64 import crc64
@@ -72,9 +73,13 @@ class Committer:
         """Bytes of the largest file that can be committed."""
         return self._plan.max_size
 
-    def commit(self, pending: PendingFile) -> bool:
+    def commit(
+        self, pending: PendingFile, *, before: Callable[[str], None] = lambda _: None
+    ) -> bool:
         """
         Make the file's present generation the object; return False if it already was.
+
+        `before` is called with the key when it is certain that requests follow.
 
         EditConflict: the base is gone, the bytes are kept (the message says where).
         UploadCancelled: the file was unlinked meanwhile. Any other OssfsError: nothing
@@ -86,6 +91,7 @@ class Committer:
             with pending.lock:
                 pending.was_sent = True
             try:
+                before(snapshot.key)
                 self._commit(pending, snapshot)
             except EditConflict:
                 raise

@@ -14,7 +14,7 @@ a held lock: writers wait on the condition, readers and attribute changes do not
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ossfs.clock import Clock
@@ -180,6 +180,9 @@ class PendingFile:
             self.lock.wait()
         if self.is_abandoned:
             raise EditConflict(f"{self.key} was changed by somebody else; {self.error}")
+        if self.upload is not None and self.upload.generation:
+            self._journal.upload_outdated(self.upload.row)
+            self.upload = replace(self.upload, generation=0)
         name = self._area.new_name() if self.staged is None else self.staged.name
         if not self.is_content_recorded and not self.is_discarded:
             self._record_content_locked(name)

@@ -142,3 +142,40 @@ def test_libfuse_hides_an_open_file(core, sh):
     sh.close(fd)
 
     assert {} == core.objects()
+
+
+def test_a_crash_after_writing_on_behind_a_failed_upload(core, life, sh):
+    """Parts that are at the store are not joined with bytes that were written after them."""
+    refused = [AccessDenied("no")]
+    life.points.refuse = lambda call: (
+        refused.pop() if refused and call.name == "upload_part" and call.args[2] == 5 else None
+    )
+    fd = sh.open("/f", NEW)
+    sh.pwrite(fd, LARGE, 0)
+    with pytest.raises(AccessDenied):
+        sh.fsync(fd)
+    sh.pwrite(fd, b"##", 1500)
+    sh.pwrite(fd, b"##", 4500)
+    life.die()
+
+    again = core.mount()
+    again.mount.drain(None)
+
+    changed = LARGE[:1500] + b"##" + LARGE[1502:4500] + b"##" + LARGE[4502:]
+    assert core.objects() in ({"f": LARGE}, {"f": changed})
+    assert [] == core.uploads()
+
+
+def test_a_late_commit_gives_no_name_away(life, sh):
+    """A commit that finds its file unlinked must not call off the deletion of its object."""
+    sh.write("/f", b"1")
+    fd = sh.open("/f", os.O_RDWR)
+    sh.chmod("/f", 0o600)
+    node = life.fs._handle(fd).node
+    sh.unlink("/f")
+
+    claimed = []
+    assert not life.fs._files.committer.commit(node.pending, before=claimed.append)
+
+    assert [] == claimed
+    sh.close(fd)
