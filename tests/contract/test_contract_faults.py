@@ -3,8 +3,8 @@ Every operation, under every fault, against the embedded server.
 
 A fault hits the first request of the operation. The operation has to succeed all the same,
 by trying again or by looking at what the lost answer had done, and what is in the bucket
-afterwards has to be what was asked for. Two pairs are left out: a range has no checksum of
-its own; and a put that forbids to overwrite cannot repair what it has put.
+afterwards has to be what was asked for, in every dialect. Two pairs are left out: a range
+has no checksum of its own; and a put that forbids to overwrite cannot repair what it has put.
 """
 
 import random
@@ -28,6 +28,8 @@ from ossfs.store.api import BytesBody, Headers
 from ossfs.store.bucket import Bucket
 from ossfs.store.credentials import Credentials, FixedCredentials
 from ossfs.store.dialects.oss import oss_dialect
+from ossfs.store.dialects.s3 import s3_dialect
+from ossfs.store.dialects.tos import tos_dialect
 from ossfs.store.resolving import CompletionUnknown
 from ossfs.store.retrying import Retrying, RetryOptions
 from ossfs.store.transport import HttpTransport, TransportOptions
@@ -46,6 +48,15 @@ class Scene:
     store: Retrying
     ids: dict = field(default_factory=dict)
 
+    @property
+    def part(self):
+        """A part that may have a successor."""
+        return PART * -(-self.plain.limits.min_part // len(PART))
+
+    def crc(self, content):
+        """Return what the store says of the content, if it keeps CRC-64s."""
+        return crc64(content) if self.plain.capabilities.object_crc64 else None
+
     def content(self, key):
         return bytes(self.plain.get(key).data)
 
@@ -53,12 +64,25 @@ class Scene:
         return [found.key for found in self.plain.list().objects]
 
 
+DIALECTS = {
+    "oss": lambda: oss_dialect(region="cn-hangzhou"),
+    "s3": lambda: s3_dialect(region="cn-hangzhou", conditional_copies=True),
+    "tos": lambda: tos_dialect(region="cn-hangzhou"),
+}
+
+
 @pytest.fixture
-def scene(emulator, bucket_name):
+def dialect():
+    """Name the dialect of a test that is about one only."""
+    return "oss"
+
+
+@pytest.fixture
+def scene(emulator, bucket_name, dialect):
     transport = HttpTransport(TransportOptions(read_timeout_s=0.5))
     plain = Bucket(
         transport=transport,
-        dialect=oss_dialect(region="cn-hangzhou"),
+        dialect=DIALECTS[dialect](),
         credentials=FixedCredentials(Credentials(emulator.key_id, emulator.secret)),
         endpoint=parse_endpoint(emulator.endpoint),
         name=bucket_name,
@@ -75,7 +99,7 @@ def scene(emulator, bucket_name):
 def get_whole(s):
     info, data = s.store.get("old")
     assert OLD == bytes(data)
-    assert crc64(OLD) == info.crc64
+    assert s.crc(OLD) == info.crc64
 
 
 def get_range(s):
@@ -91,7 +115,7 @@ def list_(s):
 
 
 def put(s):
-    assert crc64(NEW) == s.store.put("k", BytesBody(NEW), PLAIN).crc64
+    assert s.crc(NEW) == s.store.put("k", BytesBody(NEW), PLAIN).crc64
     assert NEW == s.content("k")
 
 
@@ -135,7 +159,7 @@ def delete_many(s):
 def with_upload(s):
     s.ids["u"] = s.plain.create_upload("k", PLAIN)
     s.ids["parts"] = [
-        s.plain.upload_part("k", s.ids["u"], 1, BytesBody(PART)),
+        s.plain.upload_part("k", s.ids["u"], 1, BytesBody(s.part)),
         s.plain.upload_part("k", s.ids["u"], 2, BytesBody(NEW)),
     ]
 
@@ -147,26 +171,29 @@ def create_upload(s):
 
 def upload_part(s):
     part = s.store.upload_part("k", s.ids["u"], 3, BytesBody(NEW))
-    assert part == s.plain.list_parts("k", s.ids["u"]).parts[2]
-    assert crc64(NEW) == part.crc64
+    held = s.plain.list_parts("k", s.ids["u"]).parts[2]
+    assert (part.etag, len(NEW)) == (held.etag, held.size)
+    assert s.crc(NEW) == part.crc64
 
 
 def copy_part(s):
     part = s.store.copy_part("k", s.ids["u"], 3, "old", Extent(3, 60_003))
     held = s.plain.list_parts("k", s.ids["u"]).parts[2]
-    assert (part.etag, 60_000, crc64(OLD[3:60_003])) == (held.etag, held.size, held.crc64)
+    assert (part.etag, 60_000) == (held.etag, held.size)
+    if s.plain.capabilities.part_crc64:
+        assert crc64(OLD[3:60_003]) == held.crc64
 
 
 def complete(s):
     stored = s.store.complete_upload("k", s.ids["u"], s.ids["parts"])
-    assert (s.plain.head("k").etag, crc64(PART + NEW)) == (stored.etag, stored.crc64)
-    assert PART + NEW == s.content("k")
+    assert (s.plain.head("k").etag, s.crc(s.part + NEW)) == (stored.etag, stored.crc64)
+    assert s.part + NEW == s.content("k")
     assert [] == list(s.plain.list_uploads().uploads)
 
 
 def complete_new(s):
     s.store.complete_upload("k", s.ids["u"], s.ids["parts"], forbid_overwrite=True)
-    assert PART + NEW == s.content("k")
+    assert s.part + NEW == s.content("k")
 
 
 def abort(s):
@@ -175,7 +202,10 @@ def abort(s):
 
 
 def list_parts(s):
-    assert s.ids["parts"] == list(s.store.list_parts("k", s.ids["u"]).parts)
+    held = s.store.list_parts("k", s.ids["u"]).parts
+    assert [(part.number, part.etag, part.size) for part in s.ids["parts"]] == [
+        (part.number, part.etag, part.size) for part in held
+    ]
 
 
 def list_uploads(s):
@@ -254,15 +284,29 @@ FAULTS = {
 }
 
 
-PAIRS = [
-    (operation, fault)
+NEEDS = {
+    "put_symlink": "symlinks",
+    "get_symlink": "symlinks",
+    "append_first": "append",
+    "append_more": "append",
+}
+UNMENDABLE = {("get_range", "corrupted")}
+"""A range has no checksum of its own."""
+SEEN_TOO_LATE = {("put_new", "corrupted")}
+"""Where the checksum comes with the answer; S3 gets it before the body and refuses."""
+
+CASES = [
+    (dialect, operation, fault)
+    for dialect, make in DIALECTS.items()
     for operation in OPERATIONS
     for fault in FAULTS
-    if (operation, fault) not in {("get_range", "corrupted"), ("put_new", "corrupted")}
+    if getattr(make().capabilities, NEEDS.get(operation, ""), True)
+    if (operation, fault) not in UNMENDABLE
+    if dialect == "s3" or (operation, fault) not in SEEN_TOO_LATE
 ]
 
 
-@pytest.mark.parametrize(("operation", "fault"), PAIRS)
+@pytest.mark.parametrize(("dialect", "operation", "fault"), CASES)
 def test_faults(emulator, scene, operation, fault):
     """The operation succeeds and its effect is right."""
     name, prepare, act = OPERATIONS[operation]
@@ -281,7 +325,15 @@ def test_a_new_object_that_was_bent_on_its_way(emulator, scene):
 
 
 @pytest.mark.parametrize("fault", ["500 after", "reset after"])
-@pytest.mark.parametrize("operation", ["complete", "append_more", "put_new", "abort"])
+@pytest.mark.parametrize(
+    ("dialect", "operation"),
+    [
+        (dialect, operation)
+        for dialect in DIALECTS
+        for operation in ("complete", "append_more", "put_new", "abort")
+        if (dialect, operation) != ("s3", "append_more")
+    ],
+)
 def test_lost_answers_again_and_again(emulator, scene, operation, fault):
     """Also when the answer to the repetition is lost."""
     name, prepare, act = OPERATIONS[operation]
