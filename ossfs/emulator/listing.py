@@ -8,6 +8,7 @@ Threads: the event loop's thread only.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from ossfs.emulator.storage import Storage
@@ -38,7 +39,8 @@ class ListedUpload(NamedTuple):
     created_ns: int
 
 
-class Page(NamedTuple, Generic[Item]):
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
     """Items and groups, in order; `last` is where the next page goes on, if truncated."""
 
     items: list[Item]
