@@ -9,6 +9,7 @@ cut short goes on where it ended, from the same version of the object.
 Some requests must not simply be repeated, because the lost answer may have been a success:
 
 - put and copy that forbid to overwrite: `AlreadyExists` may mean our own object;
+- a put or complete that replaces one version: it may be gone because of us;
 - a copy under `if_match` to the same key: the version may have gone because of us;
 - complete: `NoSuchUpload` is what the store says after a success;
 - append: the position may have moved because of us;
@@ -24,121 +25,43 @@ of the key, begun since the first attempt, that has no parts.
 Threads: as the wrapped store; nothing is shared but the random numbers.
 """
 
-import logging
-import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
-from ossfs.clock import Clock, SystemClock
 from ossfs.errors import (
     AlreadyExists,
     ChecksumMismatch,
     NoSuchKey,
-    NoSuchUpload,
     PositionMismatch,
     PreconditionFailed,
     StoreError,
     Transient,
 )
 from ossfs.extents import Extent
-from ossfs.observe.metrics import Metrics
 from ossfs.store import resolving
 from ossfs.store.api import (
     Appended,
     Body,
     BucketFacts,
-    Capabilities,
     CutShort,
     DeleteFailure,
     Fetched,
     Headers,
-    Limits,
     ListPage,
     ObjectInfo,
-    ObjectStore,
-    Part,
-    PartsPage,
     Stored,
-    UploadsPage,
 )
-from ossfs.store.attempts import Attempts, Policy, RetryOptions
+from ossfs.store.attempts import Attempts, RetryOptions
 from ossfs.store.pieces import Pieces
+from ossfs.store.retrying_uploads import RetryingUploads
 
 __all__ = ["RetryOptions", "Retrying"]
 
-_log = logging.getLogger(__name__)
-
-CLOCK_TOLERANCE_NS = 120_000_000_000  # between this machine's clock and the store's
 PROGRESS = 64 << 10
 """Bytes that have to come before an answer that was cut short counts as progress."""
 
-T = TypeVar("T")
 
-
-class Retrying:
-    """See the module's docstring; `store` is what is asked, `clock` and `random` time it."""
-
-    def __init__(
-        self,
-        store: ObjectStore,
-        *,
-        options: RetryOptions | None = None,
-        metrics: Metrics | None = None,
-        clock: Clock | None = None,
-        random: random.Random = random.Random(),  # noqa: B008  # one generator for all is right
-    ) -> None:
-        self._store = store
-        self._policy = Policy(options or RetryOptions(), clock or SystemClock(), random, metrics)
-
-    def __repr__(self) -> str:
-        return f"Retrying({self._store!r})"
-
-    @property
-    def name(self) -> str:
-        """The bucket's name, for messages."""
-        return self._store.name
-
-    @property
-    def limits(self) -> Limits:
-        """What the store accepts."""
-        return self._store.limits
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the store can do."""
-        return self._store.capabilities
-
-    def _again(
-        self,
-        operation: str,
-        key: str,
-        attempt: Callable[[], T],
-        *,
-        settle: Callable[[StoreError], T | None] | None = None,
-        final: tuple[type[Transient], ...] = (),
-    ) -> T:
-        """
-        Do `attempt` until it succeeds, the deadline has passed, or we find a `final` error.
-
-        When an attempt after an uncertain one is refused, `settle` may know that this is
-        because of the earlier one: what it returns is the result, None means it is not.
-        """
-        attempts = Attempts(operation, key, self._policy.options.deadline_s, self._policy)
-        while True:
-            try:
-                return attempt()
-            except Transient as error:
-                if isinstance(error, final) and not error.status:  # with one, it was refused
-                    raise
-                attempts.failed(error)
-            except StoreError as error:
-                if settle is None or not attempts.is_uncertain:
-                    raise
-                settled = settle(error)
-                if settled is None:
-                    raise
-                _log.info("op=%s key=%r had been carried out: %s", operation, key, error)
-                return settled
+class Retrying(RetryingUploads):
+    """See the module's docstring."""
 
     # Reading
 
@@ -274,123 +197,6 @@ class Retrying:
         """Delete up to `limits.max_delete` objects in one request; return what failed."""
         first = keys[0] if keys else ""
         return self._again("delete_many", first, lambda: self._store.delete_many(keys))
-
-    # Objects in parts
-
-    def create_upload(self, key: str, headers: Headers) -> str:
-        """Start a multipart upload and return its id."""
-        since_ns = self._policy.clock.now_ns() - CLOCK_TOLERANCE_NS
-        is_repeated = False
-
-        def attempt() -> str:
-            nonlocal is_repeated
-            begun = self._upload_begun(key, since_ns) if is_repeated else None
-            is_repeated = True
-            return begun or self._store.create_upload(key, headers)
-
-        return self._again("create_upload", key, attempt)
-
-    def _upload_begun(self, key: str, since_ns: int) -> str | None:
-        for upload in self._store.list_uploads(key).uploads:
-            is_candidate = upload.key == key and upload.initiated_ns >= since_ns
-            if is_candidate and not self._store.list_parts(key, upload.upload_id).parts:
-                return upload.upload_id
-        return None
-
-    def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> Part:
-        """Send a part, replacing one of the same number; see `ObjectStore.upload_part`."""
-        return self._again(
-            "upload_part", key, lambda: self._store.upload_part(key, upload_id, number, body)
-        )
-
-    def copy_part(
-        self,
-        key: str,
-        upload_id: str,
-        number: int,
-        source: str,
-        extent: Extent,
-        *,
-        if_match: str | None = None,
-    ) -> Part:
-        """Make a range of an object a part; see `ObjectStore.copy_part`."""
-        return self._again(
-            "copy_part",
-            key,
-            lambda: self._store.copy_part(
-                key, upload_id, number, source, extent, if_match=if_match
-            ),
-        )
-
-    def complete_upload(
-        self,
-        key: str,
-        upload_id: str,
-        parts: Iterable[Part],
-        *,
-        forbid_overwrite: bool = False,
-        if_match: str | None = None,
-    ) -> Stored:
-        """
-        Make the parts the object; see `ObjectStore.complete_upload`.
-
-        CompletionUnknown (a NoSuchUpload): an attempt without an answer may have succeeded,
-        but what is there now is not what the parts make. ChecksumMismatch: never retried.
-        """
-        listed = list(parts)
-
-        def settle(error: StoreError) -> Stored | None:
-            if not isinstance(error, NoSuchUpload | AlreadyExists | PreconditionFailed):
-                return None
-            stored = resolving.completed_by_us(self._seen(key), listed)
-            if stored is None and isinstance(error, NoSuchUpload):
-                raise resolving.completion_unknown(error) from error
-            return stored
-
-        return self._again(
-            "complete_upload",
-            key,
-            lambda: self._store.complete_upload(
-                key, upload_id, listed, forbid_overwrite=forbid_overwrite, if_match=if_match
-            ),
-            settle=settle,
-            final=(ChecksumMismatch,),  # the object is there, and wrong
-        )
-
-    def _seen(self, key: str) -> ObjectInfo | None:
-        try:
-            return self.head(key)
-        except StoreError as error:
-            _log.info("key=%r nothing to be seen: %s", key, error)
-            return None
-
-    def abort_upload(self, key: str, upload_id: str) -> None:
-        """Drop an upload and its parts. NoSuchUpload."""
-
-        def attempt() -> bool:
-            self._store.abort_upload(key, upload_id)
-            return True
-
-        self._again(
-            "abort_upload",
-            key,
-            attempt,
-            settle=lambda error: True if isinstance(error, NoSuchUpload) else None,
-        )
-
-    def list_parts(self, key: str, upload_id: str, *, after: int = 0) -> PartsPage:
-        """List up to 1000 parts with numbers above `after`. NoSuchUpload."""
-        return self._again(
-            "list_parts", key, lambda: self._store.list_parts(key, upload_id, after=after)
-        )
-
-    def list_uploads(
-        self, prefix: str = "", *, marker: tuple[str, str] | None = None
-    ) -> UploadsPage:
-        """List up to 1000 uploads of keys that begin with `prefix`; `marker` pages."""
-        return self._again(
-            "list_uploads", prefix, lambda: self._store.list_uploads(prefix, marker=marker)
-        )
 
     # Symlinks and appending
 

@@ -1,0 +1,94 @@
+"""
+What all operations of a store that tries again share.
+
+Threads: as the wrapped store; nothing is shared but the random numbers.
+"""
+
+import logging
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+from ossfs.clock import Clock, SystemClock
+from ossfs.errors import StoreError, Transient
+from ossfs.observe.metrics import Metrics
+from ossfs.store.api import Capabilities, Limits, ObjectInfo, ObjectStore
+from ossfs.store.attempts import Attempts, Policy, RetryOptions
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Again:
+    """`store` is what is asked, `clock` and `random` time the attempts."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        options: RetryOptions | None = None,
+        metrics: Metrics | None = None,
+        clock: Clock | None = None,
+        random: random.Random = random.Random(),  # noqa: B008  # one generator for all is right
+    ) -> None:
+        self._store = store
+        self._policy = Policy(options or RetryOptions(), clock or SystemClock(), random, metrics)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._store!r})"
+
+    @property
+    def name(self) -> str:
+        """The bucket's name, for messages."""
+        return self._store.name
+
+    @property
+    def limits(self) -> Limits:
+        """What the store accepts."""
+        return self._store.limits
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the store can do."""
+        return self._store.capabilities
+
+    def _again(
+        self,
+        operation: str,
+        key: str,
+        attempt: Callable[[], T],
+        *,
+        settle: Callable[[StoreError], T | None] | None = None,
+        final: tuple[type[Transient], ...] = (),
+    ) -> T:
+        """
+        Do `attempt` until it succeeds, the deadline has passed, or we find a `final` error.
+
+        When an attempt after an uncertain one is refused, `settle` may know that this is
+        because of the earlier one: what it returns is the result, None means it is not.
+        """
+        attempts = Attempts(operation, key, self._policy.options.deadline_s, self._policy)
+        while True:
+            try:
+                return attempt()
+            except Transient as error:
+                if isinstance(error, final) and not error.status:  # with one, it was refused
+                    raise
+                attempts.failed(error)
+            except StoreError as error:
+                if settle is None or not attempts.is_uncertain:
+                    raise
+                settled = settle(error)
+                if settled is None:
+                    raise
+                _log.info("op=%s key=%r had been carried out: %s", operation, key, error)
+                return settled
+
+    def _seen(self, key: str) -> ObjectInfo | None:
+        """Return what is at `key`, if anything can be seen there."""
+        try:
+            return self._again("head", key, lambda: self._store.head(key))
+        except StoreError as error:
+            _log.info("key=%r nothing to be seen: %s", key, error)
+            return None
