@@ -44,6 +44,7 @@ from ossfs.crc64 import crc64
 from ossfs.errors import StoreError, TimedOut, Unreachable, Untrusted
 from ossfs.store.addressing import Origin, is_loopback
 from ossfs.store.api import Body, pieces_of
+from ossfs.store.heads import QuickResponse
 
 SENT_AT_ONCE = 256 << 10
 """Bytes of a body that are read, counted and sent together: what stays in a core's cache."""
@@ -287,7 +288,9 @@ _thread = _Thread()
 
 
 class _Connection(HTTPConnection):
-    """A connection that tells when it is new."""
+    """A connection that tells when it is new, and reads answers quickly."""
+
+    response_class = QuickResponse
 
     def connect(self) -> None:
         super().connect()
@@ -296,6 +299,8 @@ class _Connection(HTTPConnection):
 
 class _TlsConnection(HTTPSConnection):
     """The same with TLS."""
+
+    response_class = QuickResponse
 
     def connect(self) -> None:
         super().connect()
