@@ -162,7 +162,8 @@ class Conversation:
         """Return what `read` makes of a body. ServerFault: nothing."""
         try:
             return read(body)
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # The last two: JSON of another shape than the one expected.
             raise self.fault(call, f"unreadable answer: {error}") from error
 
     def receive(
