@@ -24,6 +24,12 @@ from ossfs.errors import (
     Unreachable,
 )
 
+VARIABLES: Mapping[str, str] = {
+    "oss": "OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and, if used, OSS_SESSION_TOKEN",
+    "tos": "TOS_ACCESS_KEY, TOS_SECRET_KEY and, if used, TOS_SECURITY_TOKEN",
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if used, AWS_SESSION_TOKEN",
+}
+
 # The most specific class wins. {endpoint}, {bucket} and {credentials} are filled in.
 ADVICE: Mapping[type[OssfsError], str] = {
     NoSuchBucket: "There is no bucket {bucket} at {endpoint}."
@@ -64,16 +70,28 @@ def explain(error: OssfsError, config: MountConfig | None = None) -> str:
 
 def _facts(error: OssfsError, config: MountConfig | None) -> dict[str, str]:
     bucket = error.bucket if isinstance(error, StoreError) else ""
-    endpoint, file = "the endpoint", None
+    endpoint, credentials = "the endpoint", VARIABLES["oss"]
     if config is not None:
         bucket = config.url.bucket
         region = f"the endpoint of region {config.store.region}"
         endpoint = config.store.endpoint or region
-        file = config.credentials.credentials_file
+        credentials = _source(config)
     return {
         "bucket": bucket or "of that name",
         "endpoint": endpoint,
-        "credentials": str(
-            file or "OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and, if used, OSS_SESSION_TOKEN"
-        ),
+        "credentials": credentials,
     }
+
+
+def _source(config: MountConfig) -> str:
+    """Name where the credentials come from, as far as the options tell."""
+    chosen = config.credentials
+    if chosen.credentials_file is not None:
+        return str(chosen.credentials_file)
+    if chosen.credential_process is not None:
+        return "what --credential-process prints"
+    if chosen.ram_role is not None:
+        return f"--ram-role {chosen.ram_role}"
+    if chosen.profile is not None:
+        return f"the profile {chosen.profile}"
+    return VARIABLES[config.url.scheme]

@@ -79,7 +79,8 @@ def error_of(
     said = dialect.codec.error(body or _hidden_body(headers, dialect)) or ErrorBody()
     known = dialect.own_errors.get((call.operation, said.code)) or dialect.errors.get(said.code)
     error_class = _considered(known or _class_of(status, call), known, dialect, call, said.detail)
-    message = said.message or _plain_message(status, headers)
+    token = call.headers.get(f"{dialect.prefix}security-token", "")
+    message = _without(token, said.message or _plain_message(status, headers))
     error: errors.StoreError
     end = headers.get(f"{dialect.prefix}{dialect.words.next_position}")
     if end is not None and call.operation == "append" and error_class is errors.Conflict:
@@ -90,7 +91,8 @@ def error_of(
     else:
         error = error_class(message)
     error.operation, error.bucket, error.key = call.operation, call.bucket, call.key
-    error.status, error.code, error.detail = status, said.code, said.detail
+    error.status, error.code = status, said.code
+    error.detail = _without(token, said.detail)
     error.request_id = said.request_id or headers.get(f"{dialect.prefix}request-id", "")
     if isinstance(error, errors.Transient):
         error.retry_after_s = _wish(headers, dialect.prefix)
@@ -117,6 +119,13 @@ def _considered(
         other = f"{dialect.prefix}copy-source-if-match"
         return found if other in call.headers and other in detail.lower() else errors.AlreadyExists
     return errors.AlreadyExists if found is errors.Conflict and known is None else found
+
+
+def _without(token: str, text: str) -> str:
+    """Hide the session token: what was signed comes back with a wrong signature (S3: in hex)."""
+    if not token:
+        return text
+    return text.replace(token, "***").replace(token.encode().hex(" "), "***")
 
 
 def _class_of(status: int, call: Call) -> type[errors.StoreError]:

@@ -11,8 +11,11 @@ from rich.console import Console
 from rich.traceback import Traceback
 
 from ossfs.clock import FakeClock
-from ossfs.errors import OssfsError
+from ossfs.emulator.process import EmulatorProcess
+from ossfs.emulator.settings import Secret as ServerSecret
+from ossfs.errors import InvalidCredentials, OssfsError
 from ossfs.store.addressing import parse_endpoint
+from ossfs.store.answers import error_of
 from ossfs.store.api import BytesBody, Headers
 from ossfs.store.bucket import Bucket
 from ossfs.store.credentials import (
@@ -23,6 +26,7 @@ from ossfs.store.credentials import (
     found_credentials,
 )
 from ossfs.store.credentials.process import ProcessCredentials
+from ossfs.store.dialects.base import Call
 from ossfs.store.dialects.oss import oss_dialect
 from ossfs.store.dialects.s3 import s3_dialect
 from ossfs.store.dialects.tos import tos_dialect
@@ -99,6 +103,43 @@ def test_traces_of_requests_that_fail(dialect, caplog):
     assert "BytesBody" in text or "put" in text  # locals are shown at all
     assert "xyzzy" not in text
     assert "xyzzy" not in caplog.text
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_what_a_server_says_of_a_wrong_signature(dialect, tmp_path_factory):
+    """It sends back what it was sent, the token too; that is not passed on."""
+    folder = tmp_path_factory.mktemp("server")
+    keys = {GIVEN.key_id: ServerSecret("another secret", TOKEN)}
+    transport = HttpTransport()
+    with EmulatorProcess(folder, credentials=keys, buckets=["bucket"]) as server:
+        bucket = Bucket(
+            transport=transport,
+            dialect=dialect,
+            credentials=FixedCredentials(GIVEN),
+            endpoint=parse_endpoint(server.endpoint),
+            name="bucket",
+        )
+        with pytest.raises(InvalidCredentials) as caught:
+            bucket.list()
+    transport.close()
+
+    assert "SignatureDoesNotMatch" == caught.value.code
+    assert "security-token:***" in caught.value.detail
+    assert "xyzzy" not in shown(caught.value)
+
+
+def test_what_s3_repeats_in_hex():
+    """Amazon's answer has the bytes of what was signed as well."""
+    said = (
+        "<Error><Code>SignatureDoesNotMatch</Code><CanonicalRequestBytes>0a "
+        f"{TOKEN.encode().hex(' ')} 0a</CanonicalRequestBytes></Error>"
+    )
+    call = Call("list", "GET", "bucket", headers={"x-amz-security-token": TOKEN})
+
+    error = error_of(DIALECTS["s3"], call, 403, {}, said.encode())
+
+    assert "0a *** 0a" in error.detail
+    assert TOKEN.encode().hex(" ") not in error.detail
 
 
 @pytest.mark.parametrize(
