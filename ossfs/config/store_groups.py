@@ -141,7 +141,7 @@ class CredentialsConfig:
         None,
         PATH,
         "File of lines `bucket:id:secret` or `id:secret`, readable by its owner only.",
-        default_note="see [credentials](credentials.md)",
+        default_note="none: `docs/credentials.md` says where else they are looked for",
     )
     credential_process: str | None = option(
         None,

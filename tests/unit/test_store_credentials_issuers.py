@@ -13,9 +13,15 @@ import pytest
 
 from ossfs.clock import FakeClock
 from ossfs.errors import InvalidCredentials, InvalidOption, TimedOut, Transient, Unreachable
-from ossfs.store.credentials import CredentialChoice, Credentials, found_credentials
+from ossfs.store.credentials import (
+    CredentialChoice,
+    Credentials,
+    Secret,
+    found_credentials,
+)
+from ossfs.store.credentials.asking import Told
 from ossfs.store.credentials.process import ProcessCredentials
-from ossfs.store.credentials.sts import signature
+from ossfs.store.credentials.sts import AssumeRole, Role, signature
 
 END = "2026-01-01T01:00:00Z"
 END_NS = 1_767_229_200_000_000_000
@@ -281,6 +287,32 @@ def test_a_role_is_assumed(tmp_path, service):
         "SignatureMethod": "HMAC-SHA1",
         "SignatureVersion": "1.0",
     } == sent
+
+
+def test_a_role_is_assumed_with_a_key_that_was_replaced(tmp_path):
+    """When STS refuses the key of a file, the file is read again; once, if it says the same."""
+    file = tmp_path / "passwd"
+    file.write_text("old:s\n")
+    file.chmod(0o600)
+    asked = []
+
+    def ask(_method, _url, *, body, **_):
+        asked.append(dict(parse_qsl(body.decode()))["AccessKeyId"])
+        if asked[-1] == "old":
+            return Told(404, Secret('{"Code": "InvalidAccessKeyId.NotFound"}'))
+        return Told(200, Secret(json.dumps({"Credentials": json.loads(as_json())})))
+
+    base = look(tmp_path, file=file)
+    source = AssumeRole(ask, Role(ROLE), base, FakeClock())
+    with pytest.raises(InvalidCredentials, match=r"404 InvalidAccessKeyId\.NotFound"):
+        source.get()
+    assert ["old"] == asked
+
+    base = look(tmp_path, file=file)
+    base.get()
+    file.write_text("new:s\n")
+    assert "i" == AssumeRole(ask, Role(ROLE), base, FakeClock()).get().key_id
+    assert ["old", "old", "new"] == asked
 
 
 def test_a_cluster_gives_a_token(tmp_path, service):

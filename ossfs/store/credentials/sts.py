@@ -57,8 +57,16 @@ class AssumeRole:
     clock: Clock
 
     def get(self) -> Credentials:
-        """Ask STS. InvalidCredentials, InvalidOption, Transient."""
+        """Ask STS; again, if it refuses a base that can be renewed. As any source."""
         base = self.base.get()
+        try:
+            return self._assumed(base)
+        except InvalidCredentials:
+            if not self.base.invalidate(base):
+                raise
+            return self._assumed(self.base.get())
+
+    def _assumed(self, base: Credentials) -> Credentials:
         given = {"ExternalId": self.role.external_id} if self.role.external_id else {}
         query = _common("AssumeRole", self.role, self.clock) | given
         query |= {
