@@ -54,15 +54,22 @@ def crc_of_parts(parts: Sequence[Part]) -> int | None:
     return reduce(lambda crc, part: combine(crc, part.crc64 or 0, part.size), parts, 0)
 
 
-def put_by_us(seen: ObjectInfo, body: Body, headers: Headers) -> Stored | None:
-    """Size, CRC and headers have to be what was put; without a CRC, the ETag its MD5."""
+def has_content(seen: ObjectInfo, body: Body) -> bool:
+    """
+    Say whether the object is known to have these bytes: by its CRC, without one by its ETag.
+
+    An ETag that is not the MD5 (KMS, parts) tells nothing: then the answer is no.
+    """
     if seen.size != body.size:
-        return None
+        return False
     if seen.crc64 is None:
-        is_ours = seen.etag.lower() == md5_of(pieces_of(body))
-    else:
-        is_ours = seen.crc64 == crc_of_body(body)
-    return described_by_us(seen, headers) if is_ours else None
+        return seen.etag.lower() == md5_of(pieces_of(body))
+    return seen.crc64 == crc_of_body(body)
+
+
+def put_by_us(seen: ObjectInfo, body: Body, headers: Headers) -> Stored | None:
+    """Content and headers have to be what was put."""
+    return described_by_us(seen, headers) if has_content(seen, body) else None
 
 
 def copied_by_us(seen: ObjectInfo, source: ObjectInfo, headers: Headers | None) -> Stored | None:

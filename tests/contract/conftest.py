@@ -147,6 +147,12 @@ def rclone_server():
         yield endpoint
 
 
+@pytest.fixture
+def open_bucket(request):
+    """Return what opens an empty bucket in a dialect."""
+    return lambda kind: bucket(request, DIALECTS[kind]())
+
+
 def decorated(store):
     """Wrap a store as a mount does."""
     return Retrying(Metered(store, metrics=Metrics()), clock=FakeClock(), random=random.Random(7))

@@ -28,6 +28,8 @@ from ossfs.store.api import BytesBody, Headers
 from ossfs.store.bucket import Bucket
 from ossfs.store.credentials import Credentials, FixedCredentials
 from ossfs.store.dialects.oss import oss_dialect
+from ossfs.store.dialects.s3 import s3_dialect
+from ossfs.store.dialects.tos import tos_dialect
 from ossfs.store.transport import HttpTransport
 from ossfs.store.write_headers import WriteHeaders
 
@@ -316,13 +318,22 @@ def test_version_4_needs_a_region():
         oss_dialect(version=4)
 
 
-@pytest.mark.parametrize("version", [1, 4])
-def test_a_presigned_url_works_for_anybody(emulator, bucket_name, version):
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        oss_dialect(region="cn-hangzhou", version=1),
+        oss_dialect(region="cn-hangzhou", version=4),
+        s3_dialect(region="cn-hangzhou"),
+        tos_dialect(region="cn-hangzhou"),
+    ],
+    ids=["oss v1", "oss v4", "s3", "tos"],
+)
+def test_a_presigned_url_works_for_anybody(emulator, bucket_name, dialect):
     """Fetched without credentials, from the server that verifies it; bent, it is refused."""
     transport = HttpTransport()
     store = Bucket(
         transport=transport,
-        dialect=oss_dialect(region="cn-hangzhou", version=version),
+        dialect=dialect,
         credentials=FixedCredentials(Credentials(emulator.key_id, emulator.secret)),
         endpoint=parse_endpoint(emulator.endpoint),
         name=bucket_name,

@@ -131,6 +131,15 @@ def test_s3_write_headers_go_where_they_belong():
     assert b'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"' in sent[3].body.data
 
 
+def test_checksums_are_repeated_for_all_parts_or_none():
+    """Those that a resumed upload took from its journal have none."""
+    parts = [Part(1, 5, "ab", checksum="AAAAAA=="), Part(2, 5, "cd")]
+
+    assert b"AAAAAA==" not in s3_dialect(region="r").codec.complete(parts)
+    assert b"AAAAAA==" in s3_dialect(region="r").codec.complete(parts[:1])
+    assert b"AAAAAA==" not in oss_dialect().codec.complete(parts[:1])
+
+
 def test_tos_writes_json():
     """Complete and batch deletes are JSON; an ACL goes with the start of an upload."""
     store, sent = bucket(

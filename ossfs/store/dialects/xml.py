@@ -124,12 +124,14 @@ class XmlCodec:
         return _text(_parsed(body), self.checksum) if self.checksum else ""
 
     def complete(self, parts: Sequence[Part]) -> bytes:
-        """Write a CompleteMultipartUpload."""
-        return self._written("CompleteMultipartUpload", "".join(map(self._named, parts)))
+        """Write a CompleteMultipartUpload; checksums are repeated if all parts have one."""
+        is_proved = bool(self.checksum) and all(part.checksum for part in parts)
+        listed = "".join(self._named(part, is_proved=is_proved) for part in parts)
+        return self._written("CompleteMultipartUpload", listed)
 
-    def _named(self, part: Part) -> str:
+    def _named(self, part: Part, *, is_proved: bool) -> str:
         number, etag = f"<PartNumber>{part.number}</PartNumber>", f'"{escape(part.etag)}"'
-        proof = part.checksum and f"<{self.checksum}>{part.checksum}</{self.checksum}>"
+        proof = f"<{self.checksum}>{escape(part.checksum)}</{self.checksum}>" if is_proved else ""
         return f"<Part>{number}<ETag>{etag}</ETag>{proof}</Part>"
 
     def delete(self, keys: Sequence[str]) -> bytes:
