@@ -41,7 +41,7 @@ def memory(request):
 
 
 @contextmanager
-def bucket(request, dialect):
+def bucket(request, dialect, **options):
     server = request.getfixturevalue("emulator")
     transport = HttpTransport()
     try:
@@ -51,6 +51,7 @@ def bucket(request, dialect):
             credentials=FixedCredentials(Credentials(server.key_id, server.secret)),
             endpoint=parse_endpoint(server.endpoint),
             name=request.getfixturevalue("bucket_name"),
+            **options,
         )
     finally:
         transport.close()
@@ -150,7 +151,7 @@ def rclone_server():
 @pytest.fixture
 def open_bucket(request):
     """Return what opens an empty bucket in a dialect."""
-    return lambda kind: bucket(request, DIALECTS[kind]())
+    return lambda kind, **options: bucket(request, DIALECTS[kind](), **options)
 
 
 def decorated(store):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from ossfs.errors import AlreadyExists, NoSuchKey, NotSupported
+from ossfs.errors import AlreadyExists, NoSuchKey, NotSupported, ObjectArchived
 from ossfs.store.api import BytesBody, Capabilities, Headers
 from ossfs.store.memory import MemoryStore
+from ossfs.store.write_headers import WriteHeaders
 
 
 def test_an_ordinary_bucket(store):
@@ -71,3 +72,46 @@ def test_a_rename_can_forbid_to_overwrite(renaming):
         renaming.rename("a", "b", forbid_overwrite=True)
 
     assert (b"1", b"2") == (bytes(renaming.get("a").data), bytes(renaming.get("b").data))
+
+
+ARCHIVED = [("oss v4", "Archive"), ("s3", "GLACIER"), ("tos", "ARCHIVE")]
+
+
+@pytest.mark.parametrize(("kind", "storage_class"), ARCHIVED)
+def test_an_archived_object(open_bucket, kind, storage_class):
+    """It is described, not read, until it has been restored; asking twice is no error."""
+    with open_bucket(kind, write_headers=WriteHeaders(storage_class=storage_class)) as store:
+        store.put("k", BytesBody(b"content"), Headers())
+        assert (storage_class, "") == (store.head("k").storage_class, store.head("k").restore)
+        with pytest.raises(ObjectArchived):
+            store.get("k")
+
+        store.restore("k", 2)
+        store.restore("k", 3, tier="Standard")
+
+        assert 'ongoing-request="false"' in store.head("k").restore
+        assert b"content" == bytes(store.get("k").data)
+
+
+@pytest.mark.parametrize("kind", ["oss v1", "oss v4", "s3", "tos"])
+def test_options_of_writing_arrive(open_bucket, kind):
+    """Class and tags of what is put, of what comes in parts, and the class of copies."""
+    options = {
+        "oss": ("IA", "AES256", "public-read"),
+        "s3 ": ("STANDARD_IA", "AES256", "public-read"),
+        "tos": ("IA", "AES256", "public-read"),
+    }
+    storage_class, encryption, acl = options[kind.ljust(3)[:3]]
+    written = WriteHeaders(
+        storage_class=storage_class, encryption=encryption, acl=acl, tagging={"a b": "c=d"}
+    )
+    with open_bucket(kind, write_headers=written) as store:
+        store.put("put", BytesBody(b"x"), Headers())
+        upload_id = store.create_upload("parts", Headers())
+        part = store.upload_part("parts", upload_id, 1, BytesBody(b"x"))
+        store.complete_upload("parts", upload_id, [part])
+        store.copy("put", "copied")
+
+        for key in ("put", "parts", "copied"):
+            assert storage_class == store.head(key).storage_class
+            assert {"a b": "c=d"} == dict(store.get_tagging(key))
