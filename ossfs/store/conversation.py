@@ -30,6 +30,7 @@ from ossfs.errors import (
 from ossfs.store.addressing import Endpoint
 from ossfs.store.answers import crc_of, error_of
 from ossfs.store.api import Body, CutShort, ObjectInfo, pieces_of
+from ossfs.store.bodies import room_for
 from ossfs.store.credentials import Credentials, CredentialsProvider
 from ossfs.store.dialects.base import Call, Dialect, encoded_path, encoded_query
 from ossfs.store.times import http_time_ns
@@ -168,10 +169,9 @@ class Conversation:
 
     def receive(
         self, call: Call, response: Response, info: ObjectInfo, size: int
-    ) -> tuple[bytearray, int]:
+    ) -> tuple[memoryview, int]:
         """Read `size` bytes of the object's body; return them and their checksum. CutShort."""
-        data = bytearray(size)
-        view = memoryview(data)
+        view = room_for(size)
         add = self.dialect.checksum.add
         at = value = 0
         try:
@@ -188,7 +188,7 @@ class Conversation:
             short = CutShort(error.message, info=info, received=view[:at].toreadonly())
             raise self._placed(call, short) from error
         response.finish()
-        return data, value
+        return view, value
 
     def check_received(self, call: Call, response: Response, value: int) -> None:
         """Compare the checksum of a whole object with what the answer says. ChecksumMismatch."""

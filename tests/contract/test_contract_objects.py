@@ -63,6 +63,18 @@ def test_get_returns_what_was_put(store, content):
     assert crc_of(store, content) == stored.crc64 == info.crc64
 
 
+def test_a_large_object(store):
+    """It comes back whole, in memory of its own, and outlives what it was read with."""
+    content = bytes(range(256)) * (33 << 12)
+    put(store, "k", content)
+
+    data = store.get("k").data
+    middle = store.get("k", Extent(20 << 20, (20 << 20) + 5)).data
+
+    assert content == data
+    assert content[20 << 20 :][:5] == bytes(middle)
+
+
 @pytest.mark.parametrize("key", ODD_KEYS, ids=ascii)
 def test_odd_keys_arrive_exactly(store, key):
     """A key is neither normalised nor decoded twice, in any operation."""
