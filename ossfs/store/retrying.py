@@ -14,7 +14,8 @@ Some requests must not simply be repeated, because the lost answer may have been
 - complete: `NoSuchUpload` is what the store says after a success;
 - append: the position may have moved because of us;
 - abort: `NoSuchUpload` is what we wanted;
-- rename: `NoSuchKey` is what the store says of a source that it has renamed.
+- rename: `NoSuchKey` is what the store says of a source that it has renamed (or, where the
+  target must not be there, `AlreadyExists`): the source gone and the target there is success.
 
 When such an answer follows an attempt whose outcome is unknown, `ossfs.store.resolving`
 looks at what is there. For complete there may be nothing to see: `CompletionUnknown`.
@@ -236,11 +237,18 @@ class Retrying(RetryingUploads):
             return True
 
         def settle(error: StoreError) -> bool | None:
-            if not isinstance(error, NoSuchKey):
+            if not isinstance(error, NoSuchKey | AlreadyExists):
                 return None
-            return True if self._seen(target) else None
+            return True if self._is_gone(source) and not self._is_gone(target) else None
 
         self._again("rename", source, attempt, settle=settle)
+
+    def _is_gone(self, key: str) -> bool:
+        try:
+            self.head(key)
+        except NoSuchKey:
+            return True
+        return False
 
     def restore(self, key: str, days: int, *, tier: str = "") -> None:
         """Ask for an archived object's bytes for `days`; see `ObjectStore.restore`."""

@@ -124,6 +124,12 @@ def put_new(s):
     assert (s.plain.head("k").etag, NEW) == (stored.etag, s.content("k"))
 
 
+def put_over(s):
+    etag = s.plain.head("old").etag
+    stored = s.store.put("old", BytesBody(NEW), PLAIN, if_match=etag)
+    assert (s.plain.head("old").etag, NEW) == (stored.etag, s.content("old"))
+
+
 def put_nothing(s):
     s.store.put("k", BytesBody(b""), PLAIN)
     assert b"" == s.content("k")
@@ -196,6 +202,45 @@ def complete_new(s):
     assert s.part + NEW == s.content("k")
 
 
+def with_upload_over(s):
+    with_upload(s)
+    s.ids["over"] = s.plain.put("k", BytesBody(OLD), PLAIN).etag
+
+
+def complete_over(s):
+    s.store.complete_upload("k", s.ids["u"], s.ids["parts"], if_match=s.ids["over"])
+    assert s.part + NEW == s.content("k")
+
+
+def tag(s):
+    s.store.put_tagging("old", {"a": "1"})
+    assert {"a": "1"} == dict(s.plain.get_tagging("old"))
+
+
+def with_tags(s):
+    s.plain.put_tagging("old", {"a": "1"})
+
+
+def tags(s):
+    assert {"a": "1"} == dict(s.store.get_tagging("old"))
+
+
+def with_renaming(s):
+    body = BytesBody(b'{"RenameEnable":true}')
+    s.plain._talk.whole(s.plain._talk.call("enable", "PUT", query={"rename": ""}, body=body))
+    s.plain.probe()
+
+
+def rename(s):
+    s.store.rename("old", "k")
+    assert (["k"], OLD) == (s.keys(), s.content("k"))
+
+
+def rename_new(s):
+    s.store.rename("old", "k", forbid_overwrite=True)
+    assert (["k"], OLD) == (s.keys(), s.content("k"))
+
+
 def abort(s):
     s.store.abort_upload("k", s.ids["u"])
     assert [] == list(s.plain.list_uploads().uploads)
@@ -252,6 +297,7 @@ OPERATIONS = {
     "put": ("PutObject", nothing, put),
     "put_new": ("PutObject", nothing, put_new),
     "put_nothing": ("PutObject", nothing, put_nothing),
+    "put_over": ("PutObject", nothing, put_over),
     "copy": ("CopyObject", nothing, copy),
     "copy_new": ("CopyObject", nothing, copy_new),
     "copy_onto_itself": ("CopyObject", nothing, copy_onto_itself),
@@ -262,11 +308,14 @@ OPERATIONS = {
     "copy_part": ("UploadPartCopy", with_upload, copy_part),
     "complete": ("CompleteMultipartUpload", with_upload, complete),
     "complete_new": ("CompleteMultipartUpload", with_upload, complete_new),
+    "complete_over": ("CompleteMultipartUpload", with_upload_over, complete_over),
     "abort": ("AbortMultipartUpload", with_upload, abort),
     "list_parts": ("ListParts", with_upload, list_parts),
     "list_uploads": ("ListMultipartUploads", with_upload, list_uploads),
     "put_symlink": ("PutSymlink", nothing, put_symlink),
     "get_symlink": ("GetSymlink", with_link, get_symlink),
+    "put_tagging": ("PutObjectTagging", nothing, tag),
+    "get_tagging": ("GetObjectTagging", with_tags, tags),
     "append_first": ("AppendObject", nothing, append_first),
     "append_more": ("AppendObject", with_log, append_more),
 }
@@ -289,10 +338,12 @@ NEEDS = {
     "get_symlink": "symlinks",
     "append_first": "append",
     "append_more": "append",
+    "put_over": "conditional_put",
+    "complete_over": "conditional_complete",
 }
 UNMENDABLE = {("get_range", "corrupted")}
 """A range has no checksum of its own."""
-SEEN_TOO_LATE = {("put_new", "corrupted")}
+SEEN_TOO_LATE = {("put_new", "corrupted"), ("put_over", "corrupted")}
 """Where the checksum comes with the answer; S3 gets it before the body and refuses."""
 
 CASES = [
@@ -312,6 +363,17 @@ def test_faults(emulator, scene, operation, fault):
     name, prepare, act = OPERATIONS[operation]
     prepare(scene)
     emulator.add_fault(operation=name, count=1, **FAULTS[fault])
+
+    act(scene)
+
+
+@pytest.mark.parametrize("dialect", ["tos"])
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("act", [rename, rename_new])
+def test_faults_of_a_rename(emulator, scene, fault, act):
+    """Where the answer was lost, the source is gone and the target is there."""
+    with_renaming(scene)
+    emulator.add_fault(operation="RenameObject", count=1, **FAULTS[fault])
 
     act(scene)
 
