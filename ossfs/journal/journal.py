@@ -30,7 +30,6 @@ from ossfs.journal.records import (
     FileState,
     IntentId,
     Ledger,
-    MoveRecord,
     UploadRowId,
     UploadState,
     Version,
@@ -40,8 +39,8 @@ from ossfs.journal.rows import (
     dump_extents,
     file_record,
     header_columns,
-    headers_of,
     load_crc,
+    move_record,
     upload_record,
     version_columns,
 )
@@ -311,6 +310,20 @@ class Journal:
         assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
         return IntentId(cursor.lastrowid)
 
+    def plan_move_upload(self, move: IntentId, key: str) -> None:
+        """Record that CreateUpload is about to be sent for the copy of a large object."""
+        with self._transaction(lasting=True) as db:
+            db.execute(
+                "UPDATE moves SET upload_key = ?, upload_planned_ns = ?, upload_id = NULL"
+                " WHERE id = ?",
+                (key, self._clock.now_ns(), move),
+            )
+
+    def move_upload_started(self, move: IntentId, upload_id: str) -> None:
+        """Record that upload's id."""
+        with self._transaction(lasting=True) as db:
+            db.execute("UPDATE moves SET upload_id = ? WHERE id = ?", (upload_id, move))
+
     def move_copied(self, move: IntentId, *, is_prefix: bool) -> None:
         """
         Record that everything is at the target and the source may be deleted.
@@ -375,17 +388,10 @@ class Journal:
             ]
             self._lasting.update(file.id for file in files if file.content is not None)
             moves = [
-                MoveRecord(
-                    IntentId(id_),
-                    source,
-                    etag,
-                    target,
-                    bool(is_prefix),
-                    bool(is_copied),
-                    None if metadata is None else headers_of(content_type, metadata),
-                )
-                for id_, source, etag, target, is_prefix, is_copied, content_type, metadata in (
-                    self._db.execute("SELECT * FROM moves ORDER BY id")
+                move_record(row)
+                for row in self._db.execute(
+                    "SELECT id, source, etag, target, is_prefix, is_copied, content_type,"
+                    " metadata, upload_key, upload_planned_ns, upload_id FROM moves ORDER BY id"
                 )
             ]
             deletions = [

@@ -100,6 +100,15 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyUpload:
+    """The upload that copies a large object during a rename."""
+
+    key: str
+    planned_ns: int
+    upload_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class MoveRecord:
     """A rename of a file, or of everything under a prefix, that has been begun."""
 
@@ -113,6 +122,7 @@ class MoveRecord:
     """Everything is at the target; what is left is to delete the source."""
     headers: Headers | None = None
     """For a file: attributes that go with the copy; None: the source's."""
+    upload: CopyUpload | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,12 @@ from typing import Any
 from ossfs.extents import Extent
 from ossfs.journal.records import (
     Content,
+    CopyUpload,
     FileId,
     FileRecord,
     FileState,
+    IntentId,
+    MoveRecord,
     UploadRecord,
     UploadRowId,
     UploadState,
@@ -56,6 +59,22 @@ def upload_record(row: Sequence[Any], parts: Sequence[Part]) -> UploadRecord:
         upload_id=upload_id,
         crc64=load_crc(crc64),
         parts=parts,
+    )
+
+
+def move_record(row: Sequence[Any]) -> MoveRecord:
+    """Read a row of `moves`."""
+    id_, source, etag, target, is_prefix, is_copied, content_type, metadata = row[:8]
+    upload_key, planned_ns, upload_id = row[8:]
+    return MoveRecord(
+        id=IntentId(id_),
+        source=source,
+        etag=etag,
+        target=target,
+        is_prefix=bool(is_prefix),
+        is_copied=bool(is_copied),
+        headers=None if metadata is None else headers_of(content_type, metadata),
+        upload=None if upload_key is None else CopyUpload(upload_key, planned_ns, upload_id),
     )
 
 

@@ -51,7 +51,10 @@ MIGRATIONS = [
         is_prefix   INTEGER NOT NULL,
         is_copied   INTEGER NOT NULL,-- 1: all is at the target, the source may be deleted
         content_type TEXT,           -- attributes that go with the copy of a file …
-        metadata    TEXT             -- … NULL: those of the source
+        metadata    TEXT,            -- … NULL: those of the source
+        upload_key  TEXT,            -- the object that is being copied in parts; NULL: none
+        upload_planned_ns INTEGER,   -- before CreateUpload was sent
+        upload_id   TEXT             -- the store's; NULL while planned
     );
     CREATE TABLE deletions (         -- unlinked while open: deleted at the last close
         id          INTEGER PRIMARY KEY,

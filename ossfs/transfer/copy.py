@@ -59,11 +59,13 @@ def copy_object(
     headers: Headers | None,
     store: ObjectStore,
     workers: Workers,
+    checkpoint: UnrecordedCheckpoint | None = None,
 ) -> Stored:
     """
     Copy the version `etag` of `source` (`size` bytes) to `target`.
 
-    With `headers`, they go with the copy; without, the source's do. NoSuchKey;
+    With `headers`, they go with the copy; without, the source's do. A fresh `checkpoint`
+    lets the caller know of the upload that a large copy needs. NoSuchKey;
     PreconditionFailed: the source is another version now; any StoreError: the target is
     unchanged, and no upload is left behind as far as the store can be reached.
     """
@@ -72,7 +74,7 @@ def copy_object(
     if headers is None:
         headers = store.head(source).headers
     plan = PartPlan(max(COPY_PART_SIZE, store.limits.min_part), store.limits)
-    checkpoint = UnrecordedCheckpoint()
+    checkpoint = UnrecordedCheckpoint() if checkpoint is None else checkpoint
     upload = MultipartUpload(
         store=store,
         workers=workers,

@@ -270,21 +270,11 @@ class MultipartUpload:
             after = page.next_after
 
     def _adopt_unanswered_create(self) -> bool:
-        """
-        Find the upload whose CreateUpload was sent but whose id never reached us.
-
-        Taken for ours: an upload of this key, begun since then, that has no part yet.
-        """
         planned_ns = self._checkpoint.planned_ns
-        if planned_ns is None:
-            return False
-        for upload in self._store.list_uploads(self._key).uploads:
-            if upload.key != self._key or upload.initiated_ns < planned_ns - CLOCK_TOLERANCE_NS:
-                continue
-            if not self._store.list_parts(self._key, upload.upload_id).parts:
-                self._checkpoint.started(upload.upload_id)
-                return True
-        return False
+        found = None if planned_ns is None else find_unanswered(self._store, self._key, planned_ns)
+        if found is not None:
+            self._checkpoint.started(found)
+        return found is not None
 
     # Sending
 
@@ -380,3 +370,17 @@ class MultipartUpload:
         except NoSuchUpload:
             return True
         return False
+
+
+def find_unanswered(store: ObjectStore, key: str, planned_ns: int) -> str | None:
+    """
+    Return the id of an upload whose CreateUpload was sent but whose answer never came.
+
+    Taken for ours: an upload of this key, begun since `planned_ns`, that has no part yet.
+    """
+    for upload in store.list_uploads(key).uploads:
+        if upload.key != key or upload.initiated_ns < planned_ns - CLOCK_TOLERANCE_NS:
+            continue
+        if not store.list_parts(key, upload.upload_id).parts:
+            return upload.upload_id
+    return None

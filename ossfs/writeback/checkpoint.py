@@ -1,5 +1,5 @@
 """
-The checkpoint of an upload, kept in the journal.
+The checkpoints of uploads, kept in the journal.
 
 Threads: `part_done` is called by the workers, the rest by the thread that runs the upload.
 """
@@ -10,8 +10,28 @@ from dataclasses import replace
 
 from ossfs.clock import Clock
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import FileId, UploadRecord, UploadState
+from ossfs.journal.records import FileId, IntentId, UploadRecord, UploadState
 from ossfs.store.api import Part
+from ossfs.transfer.copy import UnrecordedCheckpoint
+
+
+class MoveCheckpoint(UnrecordedCheckpoint):
+    """The upload that copies the object `key` in a rename: the journal knows it, to abort it."""
+
+    def __init__(self, journal: Journal, move: IntentId, key: str) -> None:
+        super().__init__()
+        self._journal = journal
+        self._move = move
+        self._key = key
+
+    def plan(self) -> None:
+        """Journal that CreateUpload is about to be sent."""
+        self._journal.plan_move_upload(self._move, self._key)
+
+    def started(self, upload_id: str) -> None:
+        """Journal the upload's id."""
+        self._journal.move_upload_started(self._move, upload_id)
+        super().started(upload_id)
 
 
 class JournalCheckpoint:

@@ -9,16 +9,19 @@ Threads: `move_object` and `move_prefix` block in the caller; copies of a prefix
 by `workers`, one request each.
 """
 
+import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import wait
 
-from ossfs.errors import NoSuchKey, OssfsError, ServerFault, StoreError
+from ossfs.errors import NoSuchKey, NoSuchUpload, OssfsError, ServerFault, StoreError
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import MoveRecord, Version
+from ossfs.journal.records import CopyUpload, IntentId, MoveRecord, Version
 from ossfs.store.api import Headers, ListedObject, ObjectStore
 from ossfs.transfer.copy import copy_object
+from ossfs.transfer.upload import find_unanswered
 from ossfs.transfer.workers import Workers
+from ossfs.writeback.checkpoint import MoveCheckpoint
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ class Mover:
         """
         move = self._journal.begin_move(source.key, target, etag=source.etag, headers=headers)
         try:
-            copied = self._copy(source, target, headers)
+            copied = self._copy(move, source, target, headers)
         except StoreError:
             self._journal.end_move(move, is_prefix=False)
             raise
@@ -53,7 +56,7 @@ class Mover:
         objects = list(list_all(self._store, source))
         move = self._journal.begin_move(source, target)
         try:
-            self._copy_all(objects, source, target)
+            self._copy_all(move, objects, source, target)
             self._verify(objects, source, target)
         except OssfsError:
             self._take_back(objects, source, target)
@@ -67,16 +70,25 @@ class Mover:
     def resume(self, record: MoveRecord) -> None:
         """Finish a move that a crash interrupted."""
         log.info("finishing the rename of %s to %s", record.source, record.target)
+        if record.upload is not None:
+            self._abort(record.upload)
         if record.is_prefix:
             objects = list(list_all(self._store, record.source))
             if not record.is_copied:
-                self._copy_all(objects, record.source, record.target)
+                self._copy_all(record.id, objects, record.source, record.target)
                 self._verify(objects, record.source, record.target)
                 self._journal.move_copied(record.id, is_prefix=record.is_prefix)
             delete_all(self._store, self._copied(objects, record.source, record.target))
         else:
             self._resume_object(record)
         self._journal.end_move(record.id, is_prefix=record.is_prefix)
+
+    def _abort(self, upload: CopyUpload) -> None:
+        """Drop what an interrupted copy left at the store; the copy begins anew."""
+        upload_id = upload.upload_id or find_unanswered(self._store, upload.key, upload.planned_ns)
+        if upload_id is not None:
+            with contextlib.suppress(NoSuchUpload):  # it had been completed
+                self._store.abort_upload(upload.key, upload_id)
 
     def _resume_object(self, record: MoveRecord) -> None:
         try:
@@ -88,7 +100,7 @@ class Mover:
             return
         if not record.is_copied:
             source = Version(record.source, info.etag, info.size)
-            self._copy(source, record.target, record.headers)
+            self._copy(record.id, source, record.target, record.headers)
             self._journal.move_copied(record.id, is_prefix=record.is_prefix)
         if self._is_same(record.source, record.target):
             self._store.delete(record.source)
@@ -97,7 +109,9 @@ class Mover:
                 "%s is another file than %s by now; both stay", record.target, record.source
             )
 
-    def _copy(self, source: Version, target: str, headers: Headers | None) -> Version:
+    def _copy(
+        self, move: IntentId, source: Version, target: str, headers: Headers | None
+    ) -> Version:
         stored = copy_object(
             source.key,
             target,
@@ -106,13 +120,18 @@ class Mover:
             headers=headers,
             store=self._store,
             workers=self._workers,
+            checkpoint=MoveCheckpoint(self._journal, move, target),
         )
         return Version(target, stored.etag, source.size)
 
-    def _copy_all(self, objects: Sequence[ListedObject], source: str, target: str) -> None:
+    def _copy_all(
+        self, move: IntentId, objects: Sequence[ListedObject], source: str, target: str
+    ) -> None:
         small = [item for item in objects if item.size <= self._store.limits.max_copy]
         futures = [
-            self._workers.submit(self._copy, _version(item), moved(item.key, source, target), None)
+            self._workers.submit(
+                self._copy, move, _version(item), moved(item.key, source, target), None
+            )
             for item in small
         ]
         try:
@@ -124,7 +143,7 @@ class Mover:
             wait(futures)
         for item in objects:
             if item.size > self._store.limits.max_copy:
-                self._copy(_version(item), moved(item.key, source, target), None)
+                self._copy(move, _version(item), moved(item.key, source, target), None)
 
     def _verify(self, objects: Sequence[ListedObject], source: str, target: str) -> None:
         missing = len(objects) - len(self._at_target(objects, source, target))

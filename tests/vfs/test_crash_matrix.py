@@ -389,18 +389,7 @@ def moments(telling, name):
     return passed
 
 
-LEAVES_AN_UPLOAD = pytest.mark.xfail(
-    reason="the upload that copies an object beyond max_copy is not in the journal"
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=LEAVES_AN_UPLOAD) if "too_large" in name else name
-        for name in STORIES
-    ],
-)
+@pytest.mark.parametrize("name", STORIES)
 def test_killed_at_every_moment(telling, name):
     """What was promised is there, nothing is half, nothing is left over, nothing sent twice."""
     for number, moment in enumerate(moments(telling, name)):
