@@ -17,15 +17,16 @@ from dataclasses import replace
 
 from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
-from ossfs.errors import EditConflict, NoSuchKey, OssfsError, StoreError
+from ossfs.errors import EditConflict, NoSuchKey, OssfsError
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import DeletionRecord, Version
+from ossfs.journal.records import Version
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.pages import KernelPages
 from ossfs.vfs.posix import Attributes, read_attributes
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Tree
+from ossfs.vfs.unlinking import Unlinking
 from ossfs.writeback.commit import Committer
 from ossfs.writeback.pending import PendingFile, UploadStatus
 from ossfs.writeback.scheduler import Scheduler
@@ -64,6 +65,14 @@ class Files:
         """Edits of this mount that found no place in the bucket; they stay on the local disk."""
         self.pages = KernelPages()
         self.scheduler: Scheduler[FileNode] = Scheduler(commit=self._commit, clock=clock)
+        self.unlinking = Unlinking(
+            tree=tree,
+            store=store,
+            reader=reader,
+            committer=committer,
+            journal=journal,
+            retry=lambda node: self.scheduler.later(node, RETRY_DELAY_S),
+        )
 
     # Nodes
 
@@ -244,7 +253,7 @@ class Files:
 
     def _commit(self, node: FileNode) -> None:
         try:
-            is_done = self.committer.commit(node.pending, before=self.claim)
+            is_done = self.committer.commit(node.pending, before=self.unlinking.claim)
         except EditConflict:
             self._conflicted(node)
             raise
@@ -313,7 +322,7 @@ class Files:
             if node.handles:
                 return
         if not node.is_linked:
-            self._bury(node)
+            self.unlinking.bury(node)
         elif node.pending.has_new_content and not node.pending.error:
             try:
                 self.finish(node)
@@ -331,104 +340,3 @@ class Files:
         if is_idle:
             self.pages.closed(node)
             node.pending.drop_local()
-
-    # Unlinking
-
-    def unlink(self, node: FileNode) -> None:
-        """
-        Take a file's name away for good.
-
-        When somebody has it open, its object is deleted at the last close only; the
-        journal knows. The errors of `ObjectStore.delete`.
-        """
-        self._unlink(node)
-
-    def claim(self, key: str) -> None:
-        """
-        Give a name to another object: the one that was unlinked there while open loses it.
-
-        Its deletion at the last close is called off before the new object is there, because
-        that one may have the same etag.
-        """
-        if self.tree.hidden.claim(key):
-            self._journal.cancel_deletions(key)
-
-    @contextlib.contextmanager
-    def stopped(self, node: FileNode) -> Iterator[None]:
-        """Stop the upload of a file that is to lose its name; if the block fails, it goes on."""
-        try:
-            with node.pending.stopped():
-                yield
-        except (OssfsError, OSError):
-            if node.pending.is_dirty:
-                self.scheduler.later(node, RETRY_DELAY_S)
-            raise
-
-    def displace(self, node: FileNode) -> None:
-        """Let a file lose its name to another one that is renamed to it."""
-        self.tree.nodes.remove(node)
-        with self.tree.nodes.lock:
-            node.is_linked = False
-            is_open = node.handles > 0
-        upload = node.pending.discard()
-        if upload is not None:
-            self.committer.abort(upload)
-        if not is_open:
-            node.pending.drop_local()
-
-    def hide(self, node: FileNode, key: str) -> None:
-        """Unlink an open file, but let it be found as `key` until its last close."""
-        name, is_open = node.key, node.handles > 0
-        self._unlink(node)
-        if is_open:
-            with self.tree.nodes.lock:
-                node.key = key
-                self.tree.nodes.add(node)
-        log.debug("%s is hidden as %s", name, key)
-
-    def _unlink(self, node: FileNode) -> None:
-        is_open = node.handles > 0
-        with self.stopped(node):
-            base = node.pending.base
-            has_object = node.has_object or node.pending.was_sent
-            is_kept = has_object and is_open and base is not None
-            if has_object and not is_kept:
-                self._store.delete(node.key)
-        self.displace(node)
-        if is_kept and base is not None:
-            intent = self._journal.begin_deletion(base.key, base.etag)
-            node.deletion = DeletionRecord(intent, base.key, base.etag)
-            self.tree.hidden.hide(base.key, base.etag)
-            with self.tree.nodes.lock:
-                is_open = node.handles > 0
-            if not is_open:  # it was closed while a running commit was waited for
-                self._bury(node)
-        self.tree.gone(node.key)
-        self._reader.forget(node.key)
-
-    def _bury(self, node: FileNode) -> None:
-        """Finish an unlink whose file was open until now."""
-        self.tree.nodes.remove(node)
-        upload = node.pending.discard()
-        if upload is not None:
-            self.committer.abort(upload)
-        node.pending.drop_local()
-        deletion = node.deletion
-        if deletion is None:
-            return
-        if self.tree.nodes.get(deletion.key) is not None:
-            return  # a new file has taken the name; if it never comes, the next mount deletes
-        try:
-            with self.tree.hidden.deletion(deletion.key, deletion.etag) as is_there:
-                if is_there:
-                    self._delete_version(deletion)
-        except StoreError as error:
-            log.warning("%s is deleted at the next mount, not now: %s", deletion.key, error)
-            return
-        self._journal.end_deletion(deletion.id)
-
-    def _delete_version(self, deletion: DeletionRecord) -> None:
-        with contextlib.suppress(NoSuchKey):  # somebody else deleted it
-            if self._store.head(deletion.key).etag == deletion.etag:
-                self._store.delete(deletion.key)
-        self.tree.doubt(deletion.key)  # it may have been listed since

@@ -73,7 +73,7 @@ class Names:
         """Make a symlink, fifo or empty file: an object whose mode says what it is."""
         self._refuse_existing(path)
         key = self._tree.keys.key(path)
-        self._files.claim(key)
+        self._files.unlinking.claim(key)
         headers = attributes.headers()
         stored = self._store.put(key, BytesBody(content), headers)
         known = Known(stored.etag, len(content), None, headers, self._clock.monotonic())
@@ -110,7 +110,7 @@ class Names:
         if found.entry.is_directory:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if found.node is not None:
-            self._files.unlink(found.node)
+            self._files.unlinking.unlink(found.node)
         else:
             self._store.delete(found.key)
             self._tree.gone(found.key)
@@ -196,14 +196,14 @@ class Names:
         key = self._tree.keys.key(target)
         with self._files.pinned(old) as node:
             if node.handles > 1 and split(key)[1].startswith(LIBFUSE_HIDDEN):
-                self._files.hide(node, key)
+                self._files.unlinking.hide(node, key)
                 return
             if new is None or new.node is None:
                 self._take_name(node, key, replaces=new is not None)
             else:
-                with self._files.stopped(new.node):
+                with self._files.unlinking.stopped(new.node):
                     self._take_name(node, key, replaces=True)
-                self._files.displace(new.node)
+                self._files.unlinking.displace(new.node)
             self._tree.inodes.renamed(old.key, key)
             node.ino = self._tree.inodes.of(key)
 
@@ -220,7 +220,7 @@ class Names:
         if node.pending.has_new_content:
             self._files.commit(node)
         source = node.key
-        self._files.claim(key)
+        self._files.unlinking.claim(key)
         with node.pending.moving() as headers:
             base = node.pending.base
             assert base is not None  # noqa: S101 - a clean file has an object
