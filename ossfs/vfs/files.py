@@ -55,7 +55,6 @@ class Files:
     ) -> None:
         self.tree = tree
         self.committer = committer
-        self._store = store
         self._reader = reader
         self._journal = journal
         self._area = area

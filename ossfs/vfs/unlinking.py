@@ -50,7 +50,24 @@ class Unlinking:
         When somebody has it open, its object is deleted at the last close only; the
         journal knows. The errors of `ObjectStore.delete`.
         """
-        self._unlink(node)
+        is_open = node.handles > 0
+        with self.stopped(node):
+            base = node.pending.base
+            has_object = node.has_object or node.pending.was_sent
+            is_kept = has_object and is_open and base is not None
+            if has_object and not is_kept:
+                self._store.delete(node.key)
+        self.displace(node)
+        if is_kept and base is not None:
+            intent = self._journal.begin_deletion(base.key, base.etag)
+            node.deletion = DeletionRecord(intent, base.key, base.etag)
+            self._tree.hidden.hide(base.key, base.etag)
+            with self._tree.nodes.lock:
+                is_open = node.handles > 0
+            if not is_open:  # it was closed while a running commit was waited for
+                self.bury(node)
+        self._tree.gone(node.key)
+        self._reader.forget(node.key)
 
     def claim(self, key: str) -> None:
         """
@@ -88,32 +105,12 @@ class Unlinking:
     def hide(self, node: FileNode, key: str) -> None:
         """Unlink an open file, but let it be found as `key` until its last close."""
         name, is_open = node.key, node.handles > 0
-        self._unlink(node)
+        self.unlink(node)
         if is_open:
             with self._tree.nodes.lock:
                 node.key = key
                 self._tree.nodes.add(node)
         log.debug("%s is hidden as %s", name, key)
-
-    def _unlink(self, node: FileNode) -> None:
-        is_open = node.handles > 0
-        with self.stopped(node):
-            base = node.pending.base
-            has_object = node.has_object or node.pending.was_sent
-            is_kept = has_object and is_open and base is not None
-            if has_object and not is_kept:
-                self._store.delete(node.key)
-        self.displace(node)
-        if is_kept and base is not None:
-            intent = self._journal.begin_deletion(base.key, base.etag)
-            node.deletion = DeletionRecord(intent, base.key, base.etag)
-            self._tree.hidden.hide(base.key, base.etag)
-            with self._tree.nodes.lock:
-                is_open = node.handles > 0
-            if not is_open:  # it was closed while a running commit was waited for
-                self.bury(node)
-        self._tree.gone(node.key)
-        self._reader.forget(node.key)
 
     def bury(self, node: FileNode) -> None:
         """Finish an unlink whose file was open until now."""
