@@ -1,14 +1,17 @@
 """A server in another process, and a client so small that it hides nothing."""
 
 import base64
+import filecmp
 import hmac
 import http.client
 import itertools
+import random
 from email.utils import formatdate
 from urllib.parse import quote
 
 import pytest
 
+from ossfs.crc64 import crc64
 from ossfs.emulator.process import EmulatorProcess
 
 SIGNED = ("acl", "append", "continuation-token", "delete", "objectMeta", "partNumber", "position",
@@ -133,3 +136,46 @@ ODD_KEYS = [
 def odd_keys():
     """Return keys that are hard to sign, to list and to write down."""
     return list(ODD_KEYS)
+
+
+class LargeFile:
+    """A file of 200 MiB, each of them another one, so that a part in the wrong place shows."""
+
+    MIB = 1 << 20
+    SIZE = 200 * MIB
+
+    def __init__(self, path):
+        self.path = path
+        self.crc64 = 0
+        block = random.Random(200).randbytes(self.MIB)
+        with path.open("wb") as file:
+            for number in range(200):
+                content = number.to_bytes(8, "big") + block[8:]
+                self.crc64 = crc64(content, self.crc64)
+                file.write(content)
+
+    def equals(self, other):
+        """Compare byte by byte."""
+        return filecmp.cmp(self.path, other, shallow=False)
+
+
+@pytest.fixture(scope="session")
+def large_file(tmp_path_factory):
+    """
+    Make a file that is worth interrupting.
+
+    The checksums of the SDKs are off where it is sent: they are pure Python, and take
+    minutes, wherever crcmod was installed without a compiler. Bytes and the server's
+    CRC-64 are compared instead; the tests with small objects have the SDKs' own on.
+    """
+    file = LargeFile(tmp_path_factory.mktemp("large") / "source")
+    yield file
+    file.path.unlink()
+
+
+@pytest.fixture
+def large_copy(tmp_path):
+    """Return where to download to; it does not stay."""
+    path = tmp_path / "copy"
+    yield path
+    path.unlink(missing_ok=True)

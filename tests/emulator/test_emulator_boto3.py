@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import io
 import zlib
 from urllib.parse import urlsplit
 
@@ -364,20 +363,18 @@ def test_a_part_without_the_checksum_of_its_upload_is_refused(connect, bucket):
     assert ("InvalidRequest", 400) == refused
 
 
-def test_a_file_of_60_mb_goes_and_comes(s3, bucket, server):
-    """upload_fileobj and download_fileobj, in parallel, with the checksums boto3 has by default."""
-    content = b"".join(hashlib.sha256(bytes([n])).digest() * 8192 for n in range(240))
+def test_a_200_mb_file_goes_and_comes(s3, bucket, server, large_file, large_copy):
+    """upload_file and download_file, in parallel, with the checksums boto3 has by default."""
     config = TransferConfig(multipart_chunksize=8 * MIB, max_concurrency=4)
-    back = io.BytesIO()
+    key = {"Bucket": bucket, "Key": "big"}
 
-    s3.upload_fileobj(io.BytesIO(content), bucket, "big", Config=config)
-    s3.download_fileobj(bucket, "big", back, Config=config)
+    s3.upload_file(str(large_file.path), *key.values(), Config=config)
+    s3.download_file(*key.values(), str(large_copy), Config=config)
 
-    assert content == back.getvalue()
-    assert 8 == server.requests("UploadPart")
-    assert "COMPOSITE" == s3.head_object(Bucket=bucket, Key="big", ChecksumMode="ENABLED")[
-        "ChecksumType"
-    ]  # fmt: skip
+    assert large_file.equals(large_copy)
+    assert 25 == server.requests("UploadPart")
+    assert "COMPOSITE" == s3.head_object(**key, ChecksumMode="ENABLED")["ChecksumType"]
+    s3.delete_object(**key)
 
 
 def test_presigned_urls(s3, bucket):
