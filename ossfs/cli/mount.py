@@ -58,7 +58,7 @@ def read_config(
 
 
 @click.command(short_help="Mount a bucket as a directory.")
-@click.argument("url", metavar="oss://BUCKET[/PREFIX]")
+@click.argument("url", metavar="oss|tos|s3://BUCKET[/PREFIX]")
 @click.argument("directory", metavar="DIR")
 @click.option(
     "-o",
@@ -94,9 +94,20 @@ def mount(
     Mount a bucket, or a folder of it, as the directory DIR.
 
     Returns when the mount answers; the mount goes on in the background until `ossfs umount
-    DIR`. Credentials come from OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET and, if used,
-    OSS_SESSION_TOKEN in the environment, or from --credentials-file; never from an argument.
-    """
+    DIR`. The URL says which store it is and where the environment holds the credentials;
+    the third name is for temporary ones:
+
+    \b
+    oss://BUCKET  Alibaba Cloud OSS
+                  OSS_ACCESS_KEY_ID, OSS_ACCESS_KEY_SECRET, OSS_SESSION_TOKEN
+    tos://BUCKET  Volcengine TOS
+                  TOS_ACCESS_KEY, TOS_SECRET_KEY, TOS_SECURITY_TOKEN
+    s3://BUCKET   Amazon S3, and what speaks its language
+                  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+
+    --credentials-file, --credential-process, --profile and --ram-role name other places; an
+    argument never holds a secret.
+    """  # noqa: D301  # click wants the character \b before lines that stay as they are
     config = read_config(url, o, config_file, flags)
     if foreground or ready_fd is not None:
         from ossfs.cli.daemon import run  # noqa: PLC0415  # loads the whole client

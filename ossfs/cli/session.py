@@ -117,7 +117,8 @@ class Session:
         """
         End the process if it does not end soon after it was unmounted.
 
-        Requests may be tried again for minutes. This is the same as a crash, which costs
+        Requests may be tried again for minutes, and a mount that was detached is served as
+        long as somebody has a file of it open. This is the same as a crash, which costs
         nothing: the journal has what is not in the bucket.
         """
         while kernel.mount_at(self.mountpoint) is not None:
@@ -168,6 +169,6 @@ class Session:
 
 
 def _end_now() -> None:
-    logger.info("requests are still being tried; the next mount goes on with them")
+    logger.info("files are still open or requests under way; the next mount goes on with them")
     logging.shutdown()
     os._exit(0)

@@ -4,11 +4,16 @@
 The mount process does the work; this command asks it to (`control`), shows how much is
 left meanwhile, and takes the mount away. Nothing is lost when the time is over: what is
 not in the bucket stays in the state folder and goes on with the next mount.
+
+By force, files that are open are no reason to wait: a mount that was only taken out of the
+tree would be served until the last of them is closed. So the process ends within seconds,
+by itself or, should it hang, by a signal; the kernel then fails what is open.
 """
 
 import contextlib
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -23,7 +28,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from ossfs.cli import mountpoint as kernel
 from ossfs.cli.control import Client, ControlError
-from ossfs.cli.state import Record, is_live, owner_of
+from ossfs.cli.state import Record, is_live, owner_of, read_record
 from ossfs.cli.uploads import offline
 from ossfs.cli.wording import left_text, upload_lines, waited_for
 from ossfs.config.kinds import parse_duration
@@ -31,7 +36,10 @@ from ossfs.errors import InvalidOption, JournalDamaged, MountFailed
 
 POLL_S = 0.05
 PLAIN_EVERY_S = 5.0
+ANSWER_S = 10.0  # for a process to say how far it is
+URGENT_S = 2.0  # the same, by force; and then to end
 PATIENCE_S = 60.0  # for the process to end once all is uploaded and unmounted
+HURRY_S = 6.0  # the same, by force: it gives requests under way half of that, then ends
 LAST_STEPS_S = 5.0  # from letting the folder go to the end of the process
 
 
@@ -46,13 +54,14 @@ LAST_STEPS_S = 5.0  # from letting the folder go to the end of the process
 @click.option(
     "--force",
     is_flag=True,
-    help="Unmount now, even if files are open; uploads go on with the next mount.",
+    help="Unmount now, even if files are open: their users get errors, what was written to"
+    " them is kept; uploads go on with the next mount.",
 )
 def umount(*, directory: str, timeout: str | None, force: bool) -> None:
     """
     Finish the uploads of the mount at DIR, then unmount it.
 
-    Exit code 0 means that everything is in the bucket.
+    Exit code 0 means that everything that was closed is in the bucket.
     """
     path = kernel.located(directory)
     mounted, owner = kernel.mount_at(path), owner_of(path)
@@ -79,22 +88,35 @@ def _seconds(timeout: str | None) -> float | None:
 
 def _end(path: Path, folder: Path, record: Record, timeout_s: float | None, *, force: bool) -> int:
     left: Sequence[Mapping[str, Any]] = []
+    patience_s = HURRY_S if force else PATIENCE_S
     try:
-        left = _drain(record, 0.0 if force else timeout_s)
+        left = _drain(record, timeout_s, force=force)
     except ControlError as error:
         if not force:
             raise MountFailed(f"{error}; to unmount all the same: --force") from error
         click.echo(f"ossfs: {error}", err=True)
+        patience_s = URGENT_S
     except KeyboardInterrupt:
         click.echo(f"\n{path} is still mounted, its uploads go on", err=True)
         return 130
     if kernel.mount_at(path) is not None:
         _unmount(path, force=force)
-    is_over = _wait_for_end(folder, record.pid)
-    if left and is_over and (folder / "journal.db").exists():
+    is_over = _wait_for_end(folder, record.pid, patience_s)
+    if not is_over and force:
+        _kill(folder, record.pid)
+        is_over = _wait_for_end(folder, record.pid, LAST_STEPS_S)
+    return _say_how_it_ended(path, folder, record, left, is_over=is_over)
+
+
+def _say_how_it_ended(
+    path: Path, folder: Path, record: Record, left: Sequence[Mapping[str, Any]], *, is_over: bool
+) -> int:
+    drafts: Sequence[Mapping[str, Any]] = []
+    if is_over and (folder / "journal.db").exists():
         # What was being sent when the time was over may have arrived since.
         with contextlib.suppress(JournalDamaged):
-            left = waited_for(offline(folder))
+            kept = offline(folder)
+            left, drafts = waited_for(kept), [one for one in kept if one["state"] == "draft"]
     if left:
         click.echo(f"unmounted {path}; not in the bucket yet: {left_text(left)}", err=True)
         for line in upload_lines(left):
@@ -108,12 +130,20 @@ def _end(path: Path, folder: Path, record: Record, timeout_s: float | None, *, f
             err=True,
         )
         return 1
+    if drafts:
+        click.echo(
+            f"unmounted {path}; everything that was closed is in the bucket;"
+            f" kept, as it never was: {left_text(drafts)} (`ossfs uploads list`)"
+        )
+        return 0
     click.echo(f"unmounted {path}; everything is in the bucket")
     return 0
 
 
-def _drain(record: Record, timeout_s: float | None) -> Sequence[Mapping[str, Any]]:
+def _drain(record: Record, timeout_s: float | None, *, force: bool) -> Sequence[Mapping[str, Any]]:
     """Let the mount upload what is pending; return what is left after the time. ControlError."""
+    if force:
+        timeout_s = 0.0
     answers: list[dict[str, Any] | ControlError] = []
 
     def drain() -> None:
@@ -125,12 +155,12 @@ def _drain(record: Record, timeout_s: float | None) -> Sequence[Mapping[str, Any
 
     waiting = threading.Thread(target=drain, name="drain", daemon=True)
     waiting.start()
-    with closing(Client(record.socket)) as client:
+    with closing(Client(record.socket, timeout_s=URGENT_S if force else ANSWER_S)) as client:
         _show(client, waiting)
         answer = answers[0]
         if isinstance(answer, ControlError):
             raise answer
-        if not answer["is_drained"]:
+        if force or not answer["is_drained"]:
             client.ask("hurry")
     return waited_for(answer["uploads"])
 
@@ -168,14 +198,15 @@ def _unmount(path: Path, *, force: bool) -> None:
     except kernel.Busy as error:
         who = [f"\n  {holder}" for holder in kernel.holders(path)]
         raise MountFailed(
-            f"{path} is in use, so it stays mounted; everything written so far was uploaded."
-            f"{''.join(who)}\n  End what uses it, or use --force"
+            f"{path} is in use, so it stays mounted; what was closed is uploaded, and files that"
+            f" are still open for writing are when they are closed.{''.join(who)}"
+            "\n  End what uses it, or use --force"
         ) from error
 
 
-def _wait_for_end(folder: Path, pid: int) -> bool:
+def _wait_for_end(folder: Path, pid: int, patience_s: float) -> bool:
     """Wait until the process has let its state folder go, and is gone; False: not in time."""
-    give_up = time.monotonic() + PATIENCE_S
+    give_up = time.monotonic() + patience_s
     try:
         process = os.pidfd_open(pid)
     except OSError:  # gone already, or no such call: the lock says enough
@@ -191,3 +222,11 @@ def _wait_for_end(folder: Path, pid: int) -> bool:
         if process >= 0:
             os.close(process)
     return True
+
+
+def _kill(folder: Path, pid: int) -> None:
+    """End a process that hangs, if it still owns the folder. As a crash: it costs nothing."""
+    owner = read_record(folder)
+    if owner is not None and owner.pid == pid and is_live(folder):
+        with contextlib.suppress(ProcessLookupError):  # it ended between the two lines
+            os.kill(pid, signal.SIGKILL)

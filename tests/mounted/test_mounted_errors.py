@@ -15,6 +15,7 @@ import time
 
 import pytest
 
+from ossfs.cli.state import is_live
 from ossfs.crc64 import crc64
 from ossfs.emulator.process import EmulatorProcess
 
@@ -361,3 +362,63 @@ def test_uploads_lists_a_draft_while_mounted(mounted, poll):
     assert ("f", 5) == (shown["key"], shown["size"])
     poll(mounted.is_clean)
     assert [] == mounted.uploads()
+
+
+@contextlib.contextmanager
+def writer(path):
+    """Another process that has a file open, 1 MiB written; closing its input ends it."""
+    program = (
+        "import sys, os\n"
+        f"fd = os.open({str(path)!r}, os.O_CREAT | os.O_WRONLY)\n"
+        f"os.write(fd, bytes({MIB}))\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+        "try:\n    os.close(fd)\nexcept OSError as error:\n    print(error.errno)\n"
+    )
+    words = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert "open\n" == process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_forced_unmount_does_not_wait_for_who_has_a_file_open(mounted, seen):
+    """The process ends, the other one's close fails, and what it wrote is kept as a draft."""
+    with writer(mounted.path / "open") as process, in_time():
+        done = mounted.umount("--force")
+        said, _ = process.communicate()
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "kept, as it never was: 1 file, 1.05 MB" in done.stdout
+    assert str(errno.ENOTCONN) == said.strip()
+    assert not is_live(mounted.state)
+    assert [("open", "draft")] == [(one["key"], one["state"]) for one in mounted.uploads()]
+    assert [] == seen.keys()
+
+
+def test_a_forced_unmount_ends_a_process_that_hangs(mounted):
+    """Whoever does not answer is ended by a signal; its folder can be used again."""
+    os.kill(mounted.pid, signal.SIGSTOP)
+    with in_time():
+        done = mounted.umount("--force")
+
+    assert 0 == done.returncode, done.stderr
+    assert "does not answer" in done.stderr
+    assert 0 == mounted.mount().umount().returncode
+
+
+def test_an_unmount_while_a_file_is_open_for_writing(mounted, seen):
+    """It stays mounted; nothing is said to be uploaded that is not."""
+    with writer(mounted.path / "open") as process:
+        done = mounted.umount()
+        assert 1 == done.returncode
+        assert "files that are still open for writing are when they are closed" in done.stderr
+        assert [] == seen.keys()
+        process.communicate()
+
+    assert MIB == seen.size("open")
+    assert 0 == mounted.umount().returncode

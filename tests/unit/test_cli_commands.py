@@ -15,6 +15,7 @@ from ossfs.cli.mount import mount, read_config
 from ossfs.cli.state import Record, StateDirectory
 from ossfs.cli.umount import umount
 from ossfs.config import OPTIONS, resolve
+from ossfs.store.credentials.environment import NAMES
 
 HEAVY = ["requests", "urllib3", "aiohttp", "sqlite3", "rich", "cachetools", "fuse", "mfusepy"]
 
@@ -31,6 +32,16 @@ def ossfs(capfd, monkeypatch):
         return ended.value.code or 0, out, err
 
     return run
+
+
+@pytest.mark.parametrize("scheme", NAMES)
+def test_help_names_each_store_and_its_variables(ossfs, scheme):
+    """`ossfs mount --help`: the URL, and where the environment holds the credentials."""
+    _, out, _ = ossfs("mount", "--help")
+
+    _, store, variables = out.partition(f"  {scheme}://BUCKET  ")
+    assert store
+    assert ", ".join(NAMES[scheme][0]) in variables.partition("://")[0]
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["mount", "--help"]])
