@@ -14,6 +14,8 @@ pytestmark = pytest.mark.mounted
 
 MIB = 1 << 20
 STDLIB = Path(sysconfig.get_path("stdlib"))
+PACKAGES = Path(sysconfig.get_path("purelib"))
+ENOUGH = 2100
 IDENTITY = {
     "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_AUTHOR_DATE": "1600000000 +0000",
     "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b",
@@ -50,13 +52,22 @@ def described(folder, *, times=True):
     return found
 
 
+def regular_files(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     """Make a tree of at least 2,000 real files and 100 MB, with links and odd modes."""
     folder = tmp_path_factory.mktemp("source") / "tree"
     shutil.copytree(STDLIB, folder, symlinks=True, ignore=shutil.ignore_patterns("site-packages"))
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    for path in files[2100:]:
+    # A distribution's own Python may come without tests and compiled files: 1,400 of them.
+    for package in sorted(PACKAGES.iterdir()):
+        if len(regular_files(folder)) >= ENOUGH:
+            break
+        if package.is_dir():
+            shutil.copytree(package, folder / "packages" / package.name, symlinks=True)
+    for path in regular_files(folder)[ENOUGH:]:
         path.unlink()
     generated = random.Random(1)
     for number, size in enumerate((70, 20, 20)):
