@@ -132,6 +132,7 @@ def open_mount(config: MountConfig, state_dir: Path) -> Mount:
         credentials = credentials_for(config, options, clock, os.environ)
         _look_once(config, transport, credentials, clock)
         store = open_store(config, transport, credentials, clock)
+        log.info("%s: %s, %s", config.url, store.probe(), store.capabilities)
         parts = Parts(
             store=store,
             read_workers=ThreadWorkers(READ_WORKERS, "ossfs-read"),

@@ -164,7 +164,11 @@ def dialect_for(config: MountConfig, endpoint: Endpoint) -> Dialect:
     region = told or DEFAULT_REGIONS[scheme]
     if scheme == "s3":
         _refuse_of_s3(config)
-        return s3_dialect(region=region, conditional_writes=store.conditional_writes)
+        return s3_dialect(
+            region=region,
+            conditional_writes=store.conditional_writes,
+            conditional_copies=endpoint.origin.host.endswith(".amazonaws.com"),
+        )
     if scheme == "tos":
         return tos_dialect(region=region)
     if store.signature_version == "auto":

@@ -25,11 +25,12 @@ from ossfs.errors import (
     NoSuchKey,
     NoSuchUpload,
     ObjectTooLarge,
+    PreconditionFailed,
     UploadCancelled,
 )
 from ossfs.extents import Extent
 from ossfs.store.api import Body, Headers, ObjectStore, Part, Stored
-from ossfs.store.resolving import crc_of_parts
+from ossfs.store.resolving import crc_of_parts, etag_of_parts
 from ossfs.transfer.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -163,7 +164,8 @@ class MultipartUpload:
     Makes `pieces` (ascending by number) the object `key`.
 
     `replaces` is the etag of the version that is there before, if it is known: it may have
-    as many bytes and parts, and is not to be taken for what Complete made.
+    as many bytes and parts, and is not to be taken for what Complete made. With `if_match`,
+    Complete replaces that version only (`capabilities.conditional_complete`).
     """
 
     def __init__(
@@ -179,6 +181,7 @@ class MultipartUpload:
         is_cancelled: Callable[[], bool] = lambda: False,
         before_complete: Callable[[], None] = lambda: None,
         replaces: str | None = None,
+        if_match: str | None = None,
     ) -> None:
         self._store = store
         self._workers = workers
@@ -190,6 +193,7 @@ class MultipartUpload:
         self._is_cancelled = is_cancelled
         self._before_complete = before_complete
         self._replaces = replaces
+        self._if_match = if_match
 
     @property
     def size(self) -> int:
@@ -334,13 +338,16 @@ class MultipartUpload:
         return stored
 
     def _complete_resolved(self, parts: Sequence[Part], expected: int | None) -> Stored:
-        """Send Complete; when the upload is gone, look whether an earlier Complete did it."""
+        """Send Complete; when it finds no upload, look whether an earlier one did it."""
         try:
-            return self._store.complete_upload(self._key, self._upload_id(), parts)
-        except NoSuchUpload:
-            if stored := self._look(expected, len(parts)):
+            return self._store.complete_upload(
+                self._key, self._upload_id(), parts, if_match=self._if_match
+            )
+        except (NoSuchUpload, PreconditionFailed) as error:
+            if stored := self._look(expected, parts):
                 return stored
-            self._checkpoint.gone()
+            if isinstance(error, NoSuchUpload):
+                self._checkpoint.gone()
             raise
 
     def _completed_before(self) -> Stored | None:
@@ -348,9 +355,9 @@ class MultipartUpload:
         known = [parts[piece.number] for piece in self._pieces if piece.number in parts]
         if len(known) < len(self._pieces):
             return None
-        return self._look(crc_of_parts(known), len(known))
+        return self._look(crc_of_parts(known), known)
 
-    def _look(self, expected: int | None, part_count: int) -> Stored | None:
+    def _look(self, expected: int | None, parts: Sequence[Part]) -> Stored | None:
         """Return the object if it is the one our Complete makes."""
         try:
             info = self._store.head(self._key)
@@ -360,8 +367,10 @@ class MultipartUpload:
             return None
         if expected is not None and info.crc64 is not None:
             is_ours = info.crc64 == expected
+        elif (etag := etag_of_parts(parts)) is not None and info.crc64 is None:
+            is_ours = info.etag.lower() == etag
         else:  # copied parts have no CRC here: the id is used up and the count is right
-            is_ours = info.etag.endswith(f"-{part_count}") and self._is_used_up()
+            is_ours = info.etag.endswith(f"-{len(parts)}") and self._is_used_up()
         return Stored(info.etag, info.crc64, info.version_id) if is_ours else None
 
     def _is_used_up(self) -> bool:

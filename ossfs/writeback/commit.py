@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 
 from ossfs.clock import Clock
-from ossfs.crc64 import crc64
 from ossfs.errors import (
     EditConflict,
     NoSuchKey,
@@ -29,8 +28,8 @@ from ossfs.errors import (
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import FileId, UploadRecord, Version
-from ossfs.store.api import FileBody, ObjectStore, Stored
-from ossfs.store.resolving import described_by_us
+from ossfs.store.api import FileBody, ObjectInfo, ObjectStore, Stored
+from ossfs.store.resolving import described_by_us, has_content
 from ossfs.transfer.parts import PartPlan, Slot
 from ossfs.transfer.upload import CopiedPiece, MultipartUpload, Piece, SentPiece
 from ossfs.transfer.workers import Workers
@@ -184,19 +183,38 @@ class Committer:
         return Version(snapshot.key, stored.etag, staged.size)
 
     def _put(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
-        whole = Extent(0, staged.size)
+        body, base = FileBody(staged.fd, Extent(0, staged.size)), snapshot.base
         self._drop_upload(pending)
-        if snapshot.base is not None:
-            current = self._changed_object(snapshot.base)
-            if current is not None:
-                local = crc64(staged.read_local(whole))
-                if current.crc64 == local:  # our own PUT, whose answer we never saw
-                    return current
-                raise EditConflict(f"{snapshot.key} was changed by somebody else")
+        guard = self._guard(snapshot, self._store.capabilities.conditional_put)
+        if base is not None and (current := self._replaced(base)):
+            return self._ours(current, body, snapshot)
         self._progress(pending, parts_total=1)
-        stored = self._store.put(snapshot.key, FileBody(staged.fd, whole), snapshot.headers)
+        try:
+            stored = self._store.put(snapshot.key, body, snapshot.headers, if_match=guard)
+        except PreconditionFailed:
+            current = None if base is None else self._replaced(base)
+            if current is None:
+                raise
+            stored = self._ours(current, body, snapshot)
         self._progress(pending, parts_total=1, parts_done=1, sent=staged.size)
         return stored
+
+    def _guard(self, snapshot: Snapshot, is_conditional: bool) -> str | None:
+        """
+        Return the etag that a write names, where the store can refuse to replace another.
+
+        It closes the gap behind the look at the base; the look stays, because a server that
+        does not know the condition ignores it.
+        """
+        base = snapshot.base
+        is_same = base is not None and base.key == snapshot.key
+        return base.etag if base is not None and is_same and is_conditional else None
+
+    def _ours(self, current: ObjectInfo, body: FileBody, snapshot: Snapshot) -> Stored:
+        """Return the version there if it is our own PUT, whose answer we never saw."""
+        if not has_content(current, body):
+            raise EditConflict(f"{snapshot.key} was changed by somebody else")
+        return Stored(current.etag, current.crc64, current.version_id)
 
     def _upload(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
         slots = self._plan.slots(staged.size)
@@ -206,6 +224,7 @@ class Committer:
     def _run_upload(self, pending: PendingFile, snapshot: Snapshot, pieces: list[Piece]) -> Stored:
         checkpoint = self._checkpoint(pending, snapshot)
         # Copies that are made now are made under If-Match.
+        guard = self._guard(snapshot, self._store.capabilities.conditional_complete)
         is_checked = checkpoint.record is None and any(
             isinstance(piece, CopiedPiece) for piece in pieces
         )
@@ -213,7 +232,7 @@ class Committer:
         def check_base() -> None:
             if snapshot.base is None or is_checked:
                 return
-            if self._changed_object(snapshot.base) is not None:
+            if self._replaced(snapshot.base) is not None:
                 raise EditConflict(f"{snapshot.key} was changed by somebody else")
 
         upload = MultipartUpload(
@@ -226,6 +245,7 @@ class Committer:
             on_part=lambda part: self._count_part(pending, part.size),
             is_cancelled=lambda: pending.is_discarded,
             before_complete=check_base,
+            if_match=guard,
             replaces=None if snapshot.base is None else snapshot.base.etag,
         )
         try:
@@ -309,15 +329,13 @@ class Committer:
         except StoreError as error:
             log.warning("upload %s of %s stays behind: %s", record.upload_id, record.key, error)
 
-    def _changed_object(self, base: Version) -> Stored | None:
+    def _replaced(self, base: Version) -> ObjectInfo | None:
         """Return the version that has taken the place of `base`; None: it is still there."""
         try:
             info = self._store.head(base.key)
         except NoSuchKey:
             raise EditConflict(f"{base.key} was deleted by somebody else") from None
-        if info.etag == base.etag:
-            return None
-        return Stored(info.etag, info.crc64, info.version_id)
+        return None if info.etag == base.etag else info
 
     # Attributes
 

@@ -363,7 +363,7 @@ def test_the_version_that_was_there_before_is_not_taken_for_ours(checkpoint, exp
 def test_an_object_with_another_crc(store, upload, monkeypatch):
     """What the store made of the parts is not what was sent: an error, and all over again."""
     real = store.complete_upload
-    monkeypatch.setattr(store, "complete_upload", lambda *args: replace(real(*args), crc64=1))
+    monkeypatch.setattr(store, "complete_upload", lambda *a, **k: replace(real(*a, **k), crc64=1))
     with pytest.raises(ChecksumMismatch):
         upload().run()
     monkeypatch.undo()
