@@ -1,12 +1,18 @@
 """What the pages say exists."""
 
+import contextlib
 import re
+import sqlite3
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from ossfs.cli.explain import ADVICE
 from ossfs.cli.main import COMMANDS
+from ossfs.cli.state import Record
+from ossfs.config.groups import CacheConfig
+from ossfs.journal.schema import MIGRATIONS
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -54,3 +60,38 @@ def test_every_advice_is_in_troubleshooting():
         assert cls.__name__ in passing or any(advice.startswith(heading) for heading in headings), (
             advice
         )
+
+
+def test_every_column_of_the_journal_is_explained():
+    """docs/formats.md names each table and column there is, and mount.json's fields."""
+    text = (ROOT / "docs" / "formats.md").read_text()
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        for migration in MIGRATIONS:
+            database.executescript(migration)
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            if table.startswith("sqlite_"):
+                continue
+            _, _, about = text.partition(f"\n`{table}`: ")
+            about = about.split("\n\n`")[0]
+            for _, column, *_ in database.execute(f"PRAGMA table_info({table})"):
+                assert f"`{column}`" in about, (table, column)
+    for one in fields(Record):
+        assert f"| `{one.name}` |" in text
+
+
+def test_the_readme_tells_the_real_times():
+    """How long what is known is used, in the README and in docs/semantics.md."""
+    cache = CacheConfig()
+    readme = (ROOT / "README.md").read_text()
+    semantics = (ROOT / "docs" / "semantics.md").read_text()
+
+    assert f"is used for {cache.dir_ttl_s:.0f} seconds" in readme
+    assert f"the absence of a name for {cache.negative_ttl_s:.0f};" in readme
+    assert 1.0 == cache.attr_ttl_s  # "older than a second"
+    for option, seconds in (
+        ("dir_ttl", cache.dir_ttl_s),
+        ("negative_ttl", cache.negative_ttl_s),
+        ("attr_ttl", cache.attr_ttl_s),
+    ):
+        assert f"| {seconds:.0f} s | `{option}` |" in semantics
