@@ -1,0 +1,83 @@
+"""Paragraphs of docs/semantics.md that only a mount and other clients can show."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.mounted
+
+
+def test_a_file_and_a_directory_of_the_same_name(mounted, seen):
+    """The directory wins; the file is hidden and left alone, and seen when that is gone."""
+    seen.put("a", b"file")
+    seen.put("a/x", b"x")
+
+    assert ["a"] == [path.name for path in mounted.path.iterdir()]
+    assert b"x" == (mounted.path / "a" / "x").read_bytes()
+    with pytest.raises(IsADirectoryError):
+        (mounted.path / "a").unlink()
+    (mounted.path / "a").rename(mounted.path / "b")
+    assert ["a", "b/x"] == sorted({"a", "b/x"}.intersection(seen.keys()))
+    assert 0 == mounted.umount().returncode
+    mounted.mount()
+    assert b"file" == (mounted.path / "a").read_bytes()
+
+
+def test_a_hidden_key_is_in_its_directory(mounted, seen):
+    """It keeps rmdir from removing the directory, and moves with it."""
+    seen.put("d//nameless", b"x")
+
+    assert [] == list((mounted.path / "d").iterdir())
+    with pytest.raises(OSError, match="not empty"):
+        (mounted.path / "d").rmdir()
+    (mounted.path / "d").rename(mounted.path / "e")
+    assert ["e//nameless"] == seen.keys()
+
+
+def test_a_process_that_forks_while_it_writes(mounted, seen):
+    """The child's end closes its descriptor, and what is there becomes the object."""
+    program = (
+        "import os, sys\n"
+        "fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)\n"
+        "os.write(fd, b'one ')\n"
+        "if not (child := os.fork()):\n    os._exit(0)\n"
+        "os.waitpid(child, 0)\n"
+        "print('child', flush=True)\n"
+        "sys.stdin.read()\n"
+        "os.write(fd, b'two')\n"
+    )
+    words = [sys.executable, "-c", program, str(mounted.path / "f")]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert "child\n" == process.stdout.readline()
+        assert b"one " == seen.get("f")
+        process.communicate()
+
+    assert b"one two" == seen.get("f")
+
+
+def test_the_top_keeps_its_mode(mounted, seen):
+    """A change of it is accepted and forgotten: there is no object for it."""
+    before = stat.S_IMODE(mounted.path.stat().st_mode)
+    mounted.path.chmod(0o700)
+
+    assert 0 == mounted.umount().returncode
+    mounted.mount()
+    assert before == stat.S_IMODE(mounted.path.stat().st_mode)
+    assert [] == seen.keys()
+
+
+def test_reading_leaves_the_time_of_access(mounted, seen):
+    """Nothing is sent for having read."""
+    (mounted.path / "f").write_bytes(b"x")
+    os.utime(mounted.path / "f", ns=(1_234_567_890_000_000_000, 1_234_567_891_000_000_000))
+
+    assert b"x" == (mounted.path / "f").read_bytes()
+
+    mounted.umount()
+    head, _ = seen.request("HEAD", "f")
+    assert "1234567890" == head["x-oss-meta-atime"]
