@@ -118,6 +118,12 @@ def relay(emulator):
         one.close()
 
 
+KEY_USAGES = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+    *("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+)
+
+
 class Authority:
     """A certificate authority of a test's own."""
 
@@ -137,7 +143,17 @@ class Authority:
             .not_valid_before(now - dt.timedelta(days=1))
             .not_valid_after(now + dt.timedelta(days=1))
             .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+            .add_extension(  # Python 3.13 asks for it
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
         )
+        if is_authority:
+            usage = dict.fromkeys(KEY_USAGES, False) | {"key_cert_sign": True}
+            builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
         if host:
             is_ip = host[0].isdigit()
             name = x509.IPAddress(ipaddress.ip_address(host)) if is_ip else x509.DNSName(host)
