@@ -30,7 +30,12 @@ PAGE = 1000
 
 
 class Entry(NamedTuple):
-    """One name in a directory. A name that is both a file and a directory is a directory."""
+    """
+    One name in a directory.
+
+    A name that is both a file and a directory is a directory; it carries what is known of
+    the file, which comes to light when the directory goes.
+    """
 
     is_directory: bool
     size: int = 0
@@ -136,6 +141,15 @@ class Directories:
         """Take note that the entry is gone."""
         self._change(directory, name, None)
 
+    def remove_directory(self, directory: str, name: str) -> None:
+        """Take note that a directory is gone; a file of the same name comes to light."""
+        with self._lock:
+            state = self._state_locked(directory)
+            single = state.single.get(name)
+            known = single.entry if single else (state.entries or {}).get(name)
+        file = known._replace(is_directory=False) if known is not None and known.etag else None
+        self._change(directory, name, file)
+
     def doubt(self, directory: str, name: str) -> None:
         """Take note that what is known of the entry is wrong: ask the bucket again."""
         with self._lock:
@@ -207,8 +221,7 @@ class Directories:
             page = self._store.list(directory, delimiter="/", token=token, max_keys=PAGE)
             more, found = read_page(page, directory)
             for name, entry in more.items():
-                if entry.is_directory or name not in entries:
-                    entries[name] = entry
+                entries[name] = _joined(entries.get(name), entry)
             has_marker = has_marker or found
             if page.next_token is None:
                 break
@@ -242,7 +255,7 @@ class Directories:
         entry = entries.get(name)
         if page.next_token is not None and (entry is None or not entry.is_directory):
             below = self._store.list(key + "/", max_keys=1)
-            entry = DIRECTORY if below.objects else entry
+            entry = _joined(entry, DIRECTORY) if below.objects else entry
         with self._lock:
             state = self._state_locked(directory)
             newest = state.single.get(name)
@@ -285,8 +298,16 @@ def read_page(page: ListPage, directory: str) -> tuple[dict[str, Entry], bool]:
                 is_directory=False, size=item.size, etag=item.etag, modified_ns=item.modified_ns
             )
     for name in _names(page, directory):
-        entries[name] = DIRECTORY
+        entries[name] = _joined(entries.get(name), DIRECTORY)
     return entries, has_marker
+
+
+def _joined(one: Entry | None, two: Entry) -> Entry:
+    """Return the entry of a name that is listed (perhaps) twice: as a file, as a directory."""
+    if one is None:
+        return two
+    file = one if one.etag else two
+    return file._replace(is_directory=one.is_directory or two.is_directory)
 
 
 def _names(page: ListPage, directory: str) -> Iterator[str]:

@@ -92,7 +92,8 @@ class Names:
         leftovers = sorted(self._tree.hidden.below(directory))
         delete_all(self._store, [*leftovers, directory])
         self._tree.directories.forget(directory)
-        self._tree.gone(directory)
+        self._tree.objects.drop(directory)
+        self._tree.directories.remove_directory(*split(directory))
         self._tree.inodes.forget(directory)
         self._keep_parent(directory)
 
@@ -176,7 +177,7 @@ class Names:
         for directory in (source, goal):
             self._tree.directories.forget(directory)
         self._tree.objects.drop(goal)
-        self._tree.directories.remove(*split(source))
+        self._tree.directories.remove_directory(*split(source))
         self._tree.directories.put(*split(goal), DIRECTORY)
         self._tree.objects.rename(source, goal)
         self._tree.inodes.renamed(source, goal)

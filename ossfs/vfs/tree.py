@@ -102,7 +102,7 @@ class Tree:
         if node is not None:
             return Found(key, Entry(is_directory=False), node)
         entry = self.directories.lookup(*split(key))
-        if entry is None or (key, entry.etag) in self.hidden:
+        if entry is None or (not entry.is_directory and (key, entry.etag) in self.hidden):
             return None
         return Found(key + "/" if entry.is_directory else key, entry)
 
@@ -142,7 +142,7 @@ class Tree:
                 stat.S_IFDIR if entry.is_directory else 0,
             )
             for name, entry in entries.items()
-            if (directory + name, entry.etag) not in self.hidden
+            if entry.is_directory or (directory + name, entry.etag) not in self.hidden
         }
         for name, node in self.nodes.children(directory).items():
             if node.is_linked:

@@ -402,6 +402,29 @@ def test_a_name_that_is_a_file_and_a_prefix(sh, core):
     assert {"x": b"the file", "x/": b""} == core.objects()
 
 
+@pytest.mark.parametrize("goes", ["removed", "renamed"])
+@pytest.mark.parametrize("others", [0, 1500], ids=["small directory", "large directory"])
+def test_a_file_comes_to_light_when_the_directory_of_its_name_goes(sh, core, goes, others):
+    """It is seen at once, so that nobody makes a new file over it without knowing."""
+    for number in range(others):
+        core.put(f"x{number:04}", b"")
+    core.put("x", b"theirs")
+    core.put("x/f", b"inside")
+    assert stat.S_ISDIR(sh.stat("/x").st_mode)
+    if others:
+        sh.listdir("/")
+    if goes == "renamed":
+        sh.rename("/x", "/y")
+    else:
+        sh.unlink("/x/f")
+        sh.rmdir("/x")
+
+    assert "x" in sh.listdir("/")
+    with refused(errno.EEXIST):
+        sh.open("/x", NEW | os.O_EXCL)
+    assert b"theirs" == sh.read("/x")
+
+
 def test_keys_that_no_path_can_name_are_hidden(sh, core):
     """They do no harm and stay."""
     for key in ("d//f", "./f", "../f", "d/ok"):
