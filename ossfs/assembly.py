@@ -253,4 +253,5 @@ def _tree(config: MountConfig, parts: Parts) -> Tree:
         clock=parts.clock,
         attr_ttl_s=cache.attr_ttl_s,
         dir_ttl_s=cache.dir_ttl_s,
+        workers=parts.read_workers,
     )

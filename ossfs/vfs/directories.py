@@ -112,6 +112,12 @@ class Directories:
                 return dict(state.entries)
         return dict(self._once((directory, "/"), lambda: self._list_all(directory)))
 
+    def listed(self, directory: str) -> list[tuple[str, Entry]]:
+        """Return the entries in the order of the listing, if there was one; asks nothing."""
+        with self._lock:
+            entries = self._state_locked(directory).entries
+            return [] if entries is None else list(entries.items())
+
     def age(self, directory: str, name: str) -> float:
         """Return how many seconds ago the entry was seen; infinity if it is not known."""
         now = self._clock.monotonic()

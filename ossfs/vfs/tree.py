@@ -11,19 +11,23 @@ Threads: every method from any thread.
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from ossfs.cache.metadata import Known, KnownObjects
 from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey
 from ossfs.store.api import Headers, ObjectStore
+from ossfs.transfer.workers import Workers
 from ossfs.vfs.directories import DIRECTORY, Directories, Entry
 from ossfs.vfs.hidden import HiddenNames
 from ossfs.vfs.inodes import Ino, InodeNumbers
 from ossfs.vfs.keys import Keys, split
 from ossfs.vfs.nodes import FileNode, NodeTable
 from ossfs.vfs.posix import Attributes, Defaults, read_attributes
+from ossfs.vfs.walk import Walks
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Tree:
         clock: Clock,
         attr_ttl_s: float,
         dir_ttl_s: float,
+        workers: Workers,
     ) -> None:
         self.keys = keys
         self.directories = directories
@@ -83,6 +88,7 @@ class Tree:
         self._dir_ttl_s = dir_ttl_s
         self._started_ns = clock.now_ns()
         self.hidden = HiddenNames()
+        self._walks = Walks(ask=self._ask, following=self._following, workers=workers, clock=clock)
 
     # Finding
 
@@ -157,24 +163,43 @@ class Tree:
         """
         Return a file's version and metadata; with `fresh`, not older than the attributes' TTL.
 
-        One HEAD when the version that the listing shows is not known. NoSuchKey.
+        One HEAD when the version that the listing shows is not known, and some ahead when one
+        file of a directory after the other is not. NoSuchKey.
         """
-        known = self.objects.match(
-            key, etag=entry.etag, size=entry.size, modified_ns=entry.modified_ns
-        )
-        if known is not None and not fresh:
-            return known
-        if known is not None and not self._is_old(key, known):
+        known = self._known(key, entry)
+        if known is None and self._walks.wait(key):
+            known = self._known(key, entry)
+        if known is None:
+            self._walks.missed(key)
+        elif not fresh or not self._is_old(key, known):
             return known
         return self.look(key)
+
+    def _known(self, key: str, entry: Entry) -> Known | None:
+        return self.objects.match(
+            key, etag=entry.etag, size=entry.size, modified_ns=entry.modified_ns
+        )
+
+    def _following(self, key: str, count: int) -> Sequence[str]:
+        """Return up to `count` files behind `key` in the listing of which nothing is known."""
+        directory, name = split(key)
+        listed = self.directories.listed(directory)
+        behind = next((at for at, (other, _) in enumerate(listed, 1) if other == name), len(listed))
+        unknown = (
+            directory + other
+            for other, entry in listed[behind:]
+            if not entry.is_directory
+            and self.nodes.get(directory + other) is None
+            and self._known(directory + other, entry) is None
+        )
+        return tuple(islice(unknown, count))
 
     def _is_old(self, key: str, known: Known) -> bool:
         listed_age = self.directories.age(*split(key))
         age = min(listed_age, self._clock.monotonic() - known.checked)
         return age >= self.attr_ttl_s
 
-    def look(self, key: str) -> Known:
-        """Ask the bucket for a file's version and metadata. NoSuchKey."""
+    def _ask(self, key: str) -> Known:
         info = self._store.head(key)
         known = Known(
             etag=info.etag,
@@ -184,11 +209,21 @@ class Tree:
             checked=self._clock.monotonic(),
         )
         self.objects.put(key, known)
+        return known
+
+    def look(self, key: str) -> Known:
+        """Ask the bucket for a file's version and metadata. NoSuchKey."""
+        known = self._ask(key)
         if not key.endswith("/"):
-            entry = Entry(
-                is_directory=False, size=info.size, etag=info.etag, modified_ns=info.modified_ns
+            self.directories.put(
+                *split(key),
+                Entry(
+                    is_directory=False,
+                    size=known.size,
+                    etag=known.etag,
+                    modified_ns=known.modified_ns or 0,
+                ),
             )
-            self.directories.put(*split(key), entry)
         return known
 
     def attributes(self, known: Known) -> Attributes:

@@ -181,3 +181,16 @@ def test_one_listing_for_all_who_wait(core, cost):
         for n in range(50):
             assert not life.os.exists(f"/no{n}")
         assert ["list"] == life.requests()
+
+
+def test_attributes_of_files_that_others_made(core, sh, cost):
+    """One HEAD each, whatever the order in which they are asked for, and none again."""
+    for n in range(40):
+        core.put(f"f{n:02}", b"")
+
+    def look():
+        for name in sh.listdir("/"):
+            sh.stat(f"/{name}")
+
+    assert ["list", *["head"] * 40] == cost(look)
+    assert [] == cost(look)
