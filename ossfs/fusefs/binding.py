@@ -15,7 +15,6 @@ import fuse
 
 ENCODING = "latin-1"
 
-fuse_exit = fuse.fuse_exit
 get_context = fuse.fuse_get_context
 
 

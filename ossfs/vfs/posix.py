@@ -17,7 +17,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from ossfs.store.api import NOTHING, Headers, ObjectInfo
+from ossfs.store.api import NOTHING, Headers
 
 DIRECTORY_TYPE = "application/x-directory"
 OURS = ("mode", "uid", "gid", "mtime", "ctime", "atime")
@@ -76,16 +76,6 @@ def new_attributes(mode: int, *, uid: int, gid: int, now_ns: int, name: str) -> 
     else:
         content_type = mimetypes.guess_type(name, strict=False)[0]
     return Attributes(mode, uid, gid, now_ns, now_ns, now_ns, content_type)
-
-
-def attributes_of(info: ObjectInfo, defaults: Defaults, *, is_directory: bool) -> Attributes:
-    """Read the attributes of an object; what it does not say comes from `defaults`."""
-    return read_attributes(
-        info.headers,
-        defaults,
-        is_directory=is_directory,
-        modified_ns=info.modified_ns,
-    )
 
 
 def read_attributes(
