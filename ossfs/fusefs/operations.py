@@ -12,7 +12,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from ossfs.errors import OssfsError
@@ -92,12 +92,17 @@ class Operations:
             return _stat(self._fs.fgetattr(Fh(fh or 0)))
         return _stat(self._fs.getattr(_path(path)))
 
-    def readdir(self, path: str, fh: int) -> Iterator[tuple[str, dict[str, int], int]]:  # noqa: ARG002 - by path
-        """List a directory, with types where they are known."""
-        names = self._fs.readdir(_path(path))
-        yield from ((name, {}, 0) for name in (".", ".."))
-        for name, listed in names.items():
-            yield _wire(name), {"st_ino": listed.ino, "st_mode": listed.kind}, 0
+    def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, int], int]]:  # noqa: ARG002 - by path
+        """
+        List a directory, with types where they are known.
+
+        All of it before anything is returned: what a generator raises later, behind
+        `__call__`, fusepy turns into EINVAL.
+        """
+        entries: list[tuple[str, dict[str, int], int]] = [(".", {}, 0), ("..", {}, 0)]
+        for name, listed in self._fs.readdir(_path(path)).items():
+            entries.append((_wire(name), {"st_ino": listed.ino, "st_mode": listed.kind}, 0))
+        return entries
 
     def readlink(self, path: str) -> str:
         """Read a symlink."""
