@@ -214,16 +214,7 @@ class Tree:
     def look(self, key: str) -> Known:
         """Ask the bucket for a file's version and metadata. NoSuchKey."""
         known = self._ask(key)
-        if not key.endswith("/"):
-            self.directories.put(
-                *split(key),
-                Entry(
-                    is_directory=False,
-                    size=known.size,
-                    etag=known.etag,
-                    modified_ns=known.modified_ns or 0,
-                ),
-            )
+        self._show(key, known)
         return known
 
     def attributes(self, known: Known) -> Attributes:
@@ -259,16 +250,16 @@ class Tree:
         """Take note of a version that we made."""
         self.hidden.unhide(key)
         self.objects.put(key, known)
+        self._show(key, known)
+
+    def _show(self, key: str, known: Known) -> None:
+        """Let a file be seen in its directory; a directory's marker is no entry of it."""
         if not key.endswith("/"):
-            self.directories.put(
-                *split(key),
-                Entry(
-                    is_directory=False,
-                    size=known.size,
-                    etag=known.etag,
-                    modified_ns=known.modified_ns or 0,
-                ),
+            modified_ns = known.modified_ns or 0
+            entry = Entry(
+                is_directory=False, size=known.size, etag=known.etag, modified_ns=modified_ns
             )
+            self.directories.put(*split(key), entry)
 
     def gone(self, key: str) -> None:
         """Take note that a file is not in the bucket any more."""
