@@ -223,8 +223,8 @@ class Committer:
 
     def _run_upload(self, pending: PendingFile, snapshot: Snapshot, pieces: list[Piece]) -> Stored:
         checkpoint = self._checkpoint(pending, snapshot)
-        # Copies that are made now are made under If-Match.
         guard = self._guard(snapshot, self._store.capabilities.conditional_complete)
+        # Copies that are made now are made under If-Match.
         is_checked = checkpoint.record is None and any(
             isinstance(piece, CopiedPiece) for piece in pieces
         )
