@@ -1,9 +1,10 @@
 """
 fusepy, with one copy less each way.
 
-`Binding` lets `read` fill the kernel's buffer directly, and hands a view of it to
-`write`. Names pass as they are: fusepy decodes them as Latin-1 here, which maps every
-byte to one character, and `Operations` turns them into what Python uses for file names.
+`Binding` lets `read` fill the kernel's buffer directly, hands a view of it to `write`, and
+the flags of an open to `create`. Names pass as they are: fusepy decodes them as Latin-1
+here, which maps every byte to one character, and `Operations` turns them into what Python
+uses for file names.
 
 Importing this module loads libfuse: OSError when it is not installed.
 """
@@ -26,6 +27,12 @@ class Binding(fuse.FUSE):  # type: ignore[misc]  # fusepy has no types
         info = fip.contents
         info.fh, caching = self.operations("open", path.decode(self.encoding), info.flags)
         info.keep_cache, info.direct_io = caching
+        return 0
+
+    def create(self, path: bytes, mode: int, fip: Any) -> int:
+        """Let the operations know how the new file is opened: fusepy drops the flags."""
+        info = fip.contents
+        info.fh = self.operations("create", path.decode(self.encoding), mode, info.flags)
         return 0
 
     def read(self, _path: Any, buf: Any, size: int, offset: int, fip: Any) -> int:

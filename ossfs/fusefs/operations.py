@@ -115,10 +115,10 @@ class Operations:
         fh = self._fs.open(_path(path), flags)
         return fh, self._fs.caching(fh)
 
-    def create(self, path: str, mode: int) -> int:
-        """Make a file and open it for reading and writing, as libfuse's flags are lost here."""
+    def create(self, path: str, mode: int, flags: int) -> int:
+        """Make a file and open it, as the flags say."""
         uid, gid, _ = get_context()
-        fh = self._fs.create(_path(path), mode, os.O_RDWR, uid=uid, gid=gid)
+        fh = self._fs.create(_path(path), mode, flags, uid=uid, gid=gid)
         self._fs.caching(fh)  # the kernel drops what it has: from here on, it is right
         return fh
 

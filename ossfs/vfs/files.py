@@ -129,8 +129,14 @@ class Files:
             checked=known.checked,
         )
 
-    def new_node(self, key: str, attributes: Attributes, *, has_object: bool) -> FileNode:
-        """Make a new, empty file with one handle; the journal knows it. StagingFull."""
+    def new_node(
+        self, key: str, attributes: Attributes, *, has_object: bool, is_exclusive: bool = False
+    ) -> FileNode:
+        """
+        Make a new, empty file with one handle; the journal knows it. StagingFull.
+
+        FileExistsError: another one came first, and this one was to be the only one.
+        """
         pending = self._pending(key, None, attributes)
         pending.create()
         node = FileNode(
@@ -144,11 +150,13 @@ class Files:
         )
         with self.tree.nodes.lock:
             known = self.tree.nodes.add(node)
-            if known is not node:
+            if known is not node and not is_exclusive:
                 known.handles += 1
         if known is not node:  # two creations at once: both open the same file
             pending.discard()
             pending.drop_local()
+            if is_exclusive:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), key)
         return known
 
     def _pending(self, key: str, base: Version | None, attributes: Attributes) -> PendingFile:

@@ -123,7 +123,11 @@ class FileSystem:
         return self._files.pages.opened(self._handle(fh).node)
 
     def create(self, path: str, mode: int, flags: int, *, uid: int, gid: int) -> Fh:
-        """Make a file and open it; it reaches the bucket when it is flushed or closed."""
+        """
+        Make a file and open it; it reaches the bucket when it is flushed or closed.
+
+        One that is there is opened, or with O_EXCL refused: FileExistsError.
+        """
         found = self._tree.find_or_none(path)
         if found is not None:
             if flags & os.O_EXCL:
@@ -137,7 +141,8 @@ class FileSystem:
             now_ns=self._clock.now_ns(),
             name=split(key)[1],
         )
-        node = self._files.new_node(key, attributes, has_object=False)
+        is_exclusive = bool(flags & os.O_EXCL)
+        node = self._files.new_node(key, attributes, has_object=False, is_exclusive=is_exclusive)
         return self._new_handle(node, flags)
 
     def _new_handle(self, node: FileNode, flags: int) -> Fh:

@@ -66,6 +66,21 @@ def test_many_create_and_close_one_name(core, sh):
     core.assert_nothing_left()
 
 
+def test_one_of_many_makes_a_file(core, sh):
+    """O_EXCL: of threads that all see that a name is free, one gets it."""
+
+    def take(number):
+        try:
+            return sh.open(f"/lock{number}", NEW | os.O_EXCL)
+        except FileExistsError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(20):
+            (won,) = filter(None, pool.map(take, [number] * 8))
+            sh.close(won)
+
+
 def test_many_append(core, sh):
     """Every piece is there once."""
     sh.write("/f", b"")
