@@ -38,12 +38,12 @@ from ossfs.vfs.posix import Defaults
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Tree
 from ossfs.writeback.commit import Committer
+from ossfs.writeback.kept import Kept
 from ossfs.writeback.moves import Mover
-from ossfs.writeback.pending import UploadStatus
+from ossfs.writeback.pending import PendingFile, UploadStatus
 from ossfs.writeback.recovery import (
     JOURNAL_NAME,
     STAGING_NAME,
-    Recovered,
     finish_deletions,
     recover,
 )
@@ -195,6 +195,7 @@ def _file_system(
         part_size=config.writeback.part_size,
         host=socket.gethostname(),
     )
+    kept = Kept(journal=journal, area=area)
     files = Files(
         tree=tree,
         store=parts.store,
@@ -202,12 +203,13 @@ def _file_system(
         committer=committer,
         journal=journal,
         area=area,
+        kept=kept,
         clock=parts.clock,
         waits_for_bucket=config.writeback.durability == "close",
     )
     mover = Mover(store=parts.store, journal=journal, workers=parts.upload_workers)
     names = Names(tree=tree, files=files, store=parts.store, mover=mover, clock=parts.clock)
-    recovered = _recover(journal, area, names, parts)
+    promised = _recover(journal, area, kept, names, parts)
     fs = FileSystem(
         tree=tree,
         files=files,
@@ -215,17 +217,18 @@ def _file_system(
         store=parts.store,
         reader=reader,
         clock=parts.clock,
-        kept=lambda: list(recovered.kept),
     )
-    files.adopt(recovered.files)
+    files.adopt(promised)
     return fs
 
 
-def _recover(journal: Journal, area: StagingArea, names: Names, parts: Parts) -> Recovered:
+def _recover(
+    journal: Journal, area: StagingArea, kept: Kept, names: Names, parts: Parts
+) -> list[PendingFile]:
     ledger = journal.load()
     names.resume(ledger.moves)
     finish_deletions(ledger.deletions, journal, parts.store)
-    return recover(journal, area, clock=parts.clock)
+    return recover(journal, area, kept, clock=parts.clock)
 
 
 def _tree(config: MountConfig, parts: Parts) -> Tree:

@@ -28,7 +28,8 @@ from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Tree
 from ossfs.vfs.unlinking import Unlinking
 from ossfs.writeback.commit import Committer
-from ossfs.writeback.pending import PendingFile, UploadStatus
+from ossfs.writeback.kept import Kept
+from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.scheduler import Scheduler
 from ossfs.writeback.staging import StagingArea
 
@@ -50,6 +51,7 @@ class Files:
         committer: Committer,
         journal: Journal,
         area: StagingArea,
+        kept: Kept,
         clock: Clock,
         waits_for_bucket: bool,
     ) -> None:
@@ -60,8 +62,8 @@ class Files:
         self._area = area
         self._clock = clock
         self._waits_for_bucket = waits_for_bucket
-        self.kept: list[UploadStatus] = []
-        """Edits of this mount that found no place in the bucket; they stay on the local disk."""
+        self.kept = kept
+        """Drafts and conflicts, of this mount and of those before it."""
         self.pages = KernelPages()
         self.scheduler: Scheduler[FileNode] = Scheduler(commit=self._commit, clock=clock)
         self.unlinking = Unlinking(
@@ -281,7 +283,7 @@ class Files:
         with pending.lock:
             copy, headers = pending.base, pending.headers
         if pending.is_abandoned:
-            self.kept.append(replace(pending.status(), state="conflict"))
+            self.kept.add_conflicts()
         elif copy is not None and copy.key != node.key:
             known = Known(copy.etag, copy.size, None, headers, self._clock.monotonic())
             self.tree.published(copy.key, known)

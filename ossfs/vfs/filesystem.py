@@ -62,7 +62,6 @@ class FileSystem:
         store: ObjectStore,
         reader: ObjectReader,
         clock: Clock,
-        kept: Callable[[], list[UploadStatus]] = list,
     ) -> None:
         self.names = names
         self._tree = tree
@@ -70,7 +69,6 @@ class FileSystem:
         self._store = store
         self._reader = reader
         self._clock = clock
-        self._kept = kept
         self._lock = threading.Lock()  # guards _handles
         self._handles: dict[Fh, Handle] = {}
         self._numbers = count(1)
@@ -358,8 +356,11 @@ class FileSystem:
 
     def status(self) -> list[UploadStatus]:
         """Describe what is not in the bucket yet, and what is kept for the user."""
-        dirty = [node.pending for node in self._tree.nodes if node.pending.is_dirty]
-        return [pending.status() for pending in dirty] + self._files.kept + self._kept()
+        dirty = [node for node in self._tree.nodes if node.pending.is_dirty]
+        return [
+            *(replace(node.pending.status(), is_open=node.handles > 0) for node in dirty),
+            *self._files.kept.status(),
+        ]
 
     def drain(self, deadline_s: float | None) -> bool:
         """Bring everything that nobody has open into the bucket; False: something is left."""

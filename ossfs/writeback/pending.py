@@ -42,6 +42,10 @@ class UploadStatus:
     since_ns: int
     staging: str = ""
     """Path of the local bytes; empty: only attributes changed."""
+    id: str = ""
+    """Names it in commands; it stays the same as long as the file waits."""
+    is_open: bool = False
+    """Somebody has it open: more may be written."""
 
 
 class Snapshot(NamedTuple):
@@ -407,4 +411,5 @@ class PendingFile:
                 error=self.error,
                 since_ns=self.since_ns,
                 staging=str(self._area.folder / self.staged.name) if self.staged else "",
+                id="" if self.file_id is None else str(self.file_id),
             )

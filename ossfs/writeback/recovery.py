@@ -9,10 +9,9 @@ Threads: `recover` runs once, before the mount answers; `pending` reads the jour
 of a state folder beside whoever uses it.
 """
 
-import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ossfs.clock import Clock, SystemClock
@@ -20,6 +19,7 @@ from ossfs.errors import NoSuchKey, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import DeletionRecord, FileRecord, FileState
 from ossfs.store.api import ObjectStore
+from ossfs.writeback.kept import Kept, describe
 from ossfs.writeback.pending import PendingFile, UploadStatus
 from ossfs.writeback.staging import StagingArea
 
@@ -29,19 +29,13 @@ JOURNAL_NAME = "journal.db"
 STAGING_NAME = "staging"
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What is left of the mount before this one."""
+def recover(journal: Journal, area: StagingArea, kept: Kept, *, clock: Clock) -> list[PendingFile]:
+    """
+    Read the files of the journal back; return the promised ones, which are to be committed.
 
-    files: Sequence[PendingFile]
-    """Promised: to be committed."""
-    kept: Sequence[UploadStatus]
-    """Drafts and conflicts: for the user to decide."""
-
-
-def recover(journal: Journal, area: StagingArea, *, clock: Clock) -> Recovered:
-    """Read the files of the journal back; delete staging files that are not in it."""
-    files, kept, known = [], [], set()
+    The others go to `kept`; staging files that the journal does not name are deleted.
+    """
+    files, others, known = [], [], set()
     for record in journal.load().files:
         if record.state is FileState.DRAFT and _is_empty(record, area):
             journal.forget(record.id)
@@ -52,14 +46,15 @@ def recover(journal: Journal, area: StagingArea, *, clock: Clock) -> Recovered:
             try:
                 files.append(_restore(record, journal, area, clock))
             except OSError as error:
-                kept.append(_describe(_given_up(record, journal, error), area.folder))
+                others.append(_given_up(record, journal, error))
         else:
-            kept.append(_describe(record, area.folder))
+            others.append(record)
     for name in area.names() - known:
         area.remove(name)
-    if files or kept:
-        log.info("found %d files to bring to the bucket and %d kept ones", len(files), len(kept))
-    return Recovered(files, kept)
+    kept.add(others)
+    if files or others:
+        log.info("found %d files to bring to the bucket and %d kept ones", len(files), len(others))
+    return files
 
 
 def finish_deletions(
@@ -96,7 +91,7 @@ def pending(state_dir: Path) -> list[UploadStatus]:
         files = journal.load().files
     finally:
         journal.close()
-    return [_describe(record, state_dir / STAGING_NAME) for record in files]
+    return [describe(record, state_dir / STAGING_NAME) for record in files]
 
 
 def _restore(record: FileRecord, journal: Journal, area: StagingArea, clock: Clock) -> PendingFile:
@@ -134,32 +129,3 @@ def _is_empty(record: FileRecord, area: StagingArea) -> bool:
         return (area.folder / record.staging).stat().st_blocks == 0
     except FileNotFoundError:
         return True
-
-
-def _describe(record: FileRecord, staging: Path) -> UploadStatus:
-    upload = record.upload
-    parts = () if upload is None else upload.parts
-    state = record.state.value
-    if record.state is FileState.PROMISED:
-        state = "failed" if record.error else "waiting"
-    path = "" if record.staging is None else str(staging / record.staging)
-    return UploadStatus(
-        key=record.key,
-        state=state,
-        size=_size(record, path),
-        sent=sum(part.size for part in parts),
-        parts_total=0,
-        parts_done=len(parts),
-        generation=record.generation,
-        error=record.error,
-        since_ns=record.created_ns,
-        staging=path,
-    )
-
-
-def _size(record: FileRecord, path: str) -> int:
-    if record.content is not None:
-        return record.content.size
-    with contextlib.suppress(OSError):  # a draft whose file was never made
-        return Path(path).stat().st_size if path else 0
-    return 0
