@@ -1,0 +1,248 @@
+"""
+Rounds of load, kill, recovery and comparison: mode `kill` of scripts/soak.
+
+A round starts some workers on a mount, kills the mount process while they work, mounts
+again (which may be killed, too), waits until only drafts are left, and compares what is
+there, through the mount and in the bucket, with what `soak_model` allows.
+"""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from soak_bucket import Bucket
+from soak_model import Replay, Seen, history
+from soak_mount import Mount, Wrong
+
+PAD = 64 << 20
+MIB = 1 << 20
+PART_SIZES = {"oss": ("1M", "3M", "8M"), "tos": ("5M", "8M"), "s3": ("5M", "8M")}
+PATIENCE_S = 120.0
+HISTORY_LINES = 40
+AGAIN = 0.35  # how often the mount that recovers is killed, too
+IN_ORDER = 0.5  # how often a round ends without a kill
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run."""
+
+    rounds: int
+    seed: int
+    workers: int
+    durability: str
+    scheme: str
+    fault_rate: float
+    large: int
+    """Bytes of the largest file."""
+    longest_s: float
+    """Of the load of one round."""
+
+
+@dataclass
+class Totals:
+    """What was seen so far."""
+
+    rounds: int = 0
+    kills: int = 0
+    operations: int = 0
+    files: int = 0
+    bytes: int = 0
+    drafts: int = 0
+    unfinished: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rounds} rounds, {self.kills} kills, {self.operations} operations,"
+            f" {self.files} files ({self.bytes / 1e6:.0f} MB) verified, {self.drafts} drafts,"
+            f" {time.monotonic() - self.began:.0f} s"
+        )
+
+
+class Soak:
+    """The rounds of one run, over one bucket and one state folder."""
+
+    def __init__(self, plan: Plan, work: Path) -> None:
+        self.plan = plan
+        self.work = work
+        self.totals = Totals()
+        self.bucket = Bucket(work / "server")
+        self.mount = Mount(
+            self.bucket, work / "mount", scheme=plan.scheme, durability=plan.durability
+        )
+        self._pad = work / "pad"
+        self._pad.write_bytes(random.Random(plan.seed).randbytes(PAD))
+        self._seen: dict[str, dict[str, Seen]] = {f"w{n}": {} for n in range(plan.workers)}
+        self._logs: dict[str, Path] = {}
+        self._random = random.Random()
+
+    def run(self) -> None:
+        """Do all rounds. Wrong: something is not as it must be; the message says what."""
+        try:
+            for number in range(1, self.plan.rounds + 1):
+                self._round(number)
+        finally:
+            self.mount.end()
+            self.bucket.close()
+
+    def _round(self, number: int) -> None:
+        self._random.seed(f"{self.plan.seed}/{number}")
+        began, kills = time.monotonic(), self.mount.kills
+        self._start()
+        self.mount.wait()
+        self.bucket.storm(self.plan.fault_rate)
+        self.bucket.server.set_latency(self._random.choice((0, 0, 0.005, 0.03)))
+        killed_at = self._load(number)
+        drafts = self._recover()
+        replays = self._verify(killed_at, drafts)
+        files = [seen for found in self._seen.values() for seen in found.values()]
+        self.totals.rounds += 1
+        self.totals.kills = self.mount.kills
+        self.totals.operations += (done := sum(replay.done for replay in replays))
+        self.totals.files += len(files)
+        self.totals.bytes += (size := sum(seen.print[0] for seen in files))
+        self.totals.drafts += len(drafts)
+        self._end_of_round(drafts)
+        print(
+            f"round {number}/{self.plan.rounds}: {self.mount.kills - kills} kills,"
+            f" {done} operations, {len(files)} files, {size / 1e6:.1f} MB,"
+            f" {len(drafts)} drafts, {time.monotonic() - began:.1f} s",
+            flush=True,
+        )
+
+    def _start(self) -> None:
+        sizes = PART_SIZES[self.plan.scheme]
+        self.mount.start("--part-size", self._random.choice(sizes))
+
+    # The load and its end
+
+    def _load(self, number: int) -> float:
+        """Let the workers work until the mount is killed under them; return when it was."""
+        folder = self.work / "rounds" / str(number)
+        folder.mkdir(parents=True)
+        self._logs = {name: folder / f"{name}.log" for name in self._seen}
+        with contextlib.ExitStack() as stack:
+            workers = [
+                stack.enter_context(self._worker(folder, name, number)) for name in self._seen
+            ]
+            try:
+                time.sleep(self._random.uniform(0.3, self.plan.longest_s))
+                killed_at = self.mount.kill()
+                for worker in workers:
+                    worker.wait(PATIENCE_S)
+                    if worker.returncode:
+                        raise Wrong(f"a worker ended with {worker.returncode}")
+            except subprocess.TimeoutExpired:
+                raise Wrong("a worker hangs on a mount that was killed") from None
+            finally:
+                for worker in workers:
+                    worker.kill()
+                self.mount.detach()
+        return killed_at
+
+    def _worker(self, folder: Path, name: str, number: int) -> "subprocess.Popen[bytes]":
+        scratch = self.work / "scratch" / name
+        scratch.mkdir(parents=True, exist_ok=True)
+        spec = {
+            "root": str(self.mount.path / name),
+            "log": str(self._logs[name]),
+            "pad": str(self._pad),
+            "scratch": str(scratch),
+            "seed": f"{self.plan.seed}/{number}/{name}",
+            "large": self.plan.large,
+            "files": {path: seen.print for path, seen in self._seen[name].items()},
+        }
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(spec))
+        program = Path(__file__).with_name("soak_worker.py")
+        return subprocess.Popen([sys.executable, str(program), str(path)])
+
+    def _recover(self) -> list[dict[str, Any]]:
+        """Mount again, perhaps killing that one too, until only drafts are left."""
+        while self._random.random() < AGAIN:
+            self._start()
+            time.sleep(self._random.uniform(0.0, 1.2))
+            self.mount.kill()
+            self.mount.detach()
+        self._start()
+        self.mount.wait()
+        drafts = self.mount.settled()
+        self.bucket.server.clear_faults()
+        self.bucket.server.set_latency(0)
+        return drafts
+
+    # Looking
+
+    def _verify(self, killed_at: float, drafts: list[dict[str, Any]]) -> list[Replay]:
+        """Compare what is there with what may be there. Wrong."""
+        problems = [f"left over: {one}" for one in self.mount.leftovers(drafts)]
+        replays = []
+        stored = self.bucket.objects()
+        for name, before in self._seen.items():
+            events = _events(self._logs[name])
+            replay = Replay(before, is_loose=self.plan.durability == "journal", killed_at=killed_at)
+            replay.run(events)
+            replays.append(replay)
+            problems += [f"{name}: {fault}" for fault in replay.faults]
+            seen = self._look(name)
+            for problem in replay.problems(seen):
+                problems.append(f"{name}/{problem}")
+                problems += _told(events, problem.split(":")[0])
+            in_bucket = {
+                key.removeprefix(f"{name}/"): found
+                for key, found in stored.items()
+                if key.startswith(f"{name}/")
+            }
+            if in_bucket != (shown := {path: one.print for path, one in seen.items()}):
+                problems.append(f"{name}: the bucket has {in_bucket}, the mount shows {shown}")
+            self._seen[name] = seen
+        problems += [
+            f"{key} is in the bucket" for key in stored if key.split("/")[0] not in self._seen
+        ]
+        if problems:
+            raise Wrong("\n".join(problems))
+        return replays
+
+    def _look(self, name: str) -> dict[str, Seen]:
+        """Read everything below a worker's directory through the mount."""
+        top = self.mount.path / name
+        seen = {}
+        for folder, _, files in os.walk(top):
+            for file in files:
+                path = Path(folder, file)
+                about = path.stat()
+                found = self.mount.print(path)
+                if about.st_size != found[0]:
+                    raise Wrong(f"{path}: stat says {about.st_size}, {found[0]} bytes are read")
+                seen[str(path.relative_to(top))] = Seen(
+                    found, about.st_mode & 0o777, int(about.st_mtime)
+                )
+        return seen
+
+    def _end_of_round(self, drafts: list[dict[str, Any]]) -> None:
+        """Unmount, killing or in order, and let go of drafts."""
+        del drafts
+        if self._random.random() < IN_ORDER:
+            self.mount.stop()
+        else:
+            self.mount.kill()
+            self.mount.detach()
+        shutil.rmtree(self.work / "rounds")
+
+
+def _events(log: Path) -> list[dict[str, Any]]:
+    lines = log.read_text().split("\n")
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def _told(events: list[dict[str, Any]], name: str) -> list[str]:
+    return [f"    {line}" for line in history(events, name)[-HISTORY_LINES:]]
