@@ -196,18 +196,19 @@ def _file_system(
         host=socket.gethostname(),
     )
     kept = Kept(journal=journal, area=area)
+    mover = Mover(store=parts.store, journal=journal, workers=parts.upload_workers)
     files = Files(
         tree=tree,
         store=parts.store,
         reader=reader,
         committer=committer,
+        mover=mover,
         journal=journal,
         area=area,
         kept=kept,
         clock=parts.clock,
         waits_for_bucket=config.writeback.durability == "close",
     )
-    mover = Mover(store=parts.store, journal=journal, workers=parts.upload_workers)
     names = Names(tree=tree, files=files, store=parts.store, mover=mover, clock=parts.clock)
     promised = _recover(journal, area, kept, names, parts)
     fs = FileSystem(
@@ -225,9 +226,8 @@ def _file_system(
 def _recover(
     journal: Journal, area: StagingArea, kept: Kept, names: Names, parts: Parts
 ) -> list[PendingFile]:
-    ledger = journal.load()
-    names.resume(ledger.moves)
-    finish_deletions(ledger.deletions, journal, parts.store)
+    names.resume(journal.load().moves)
+    finish_deletions(journal.load(), journal, parts.store)
     return recover(journal, area, kept, clock=parts.clock)
 
 

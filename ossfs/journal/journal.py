@@ -225,10 +225,16 @@ class Journal:
                 (FileState.CONFLICT.value, error, file),
             )
 
-    def forget(self, file: FileId) -> None:
-        """Record that nothing is left to do for a file: it is in the bucket, or unlinked."""
+    def forget(self, file: FileId, *, made: str | None = None) -> None:
+        """
+        Record that nothing is left to do for a file: it is in the bucket, or unlinked.
+
+        `made` is the key of the object that it became: what had been unlinked there is gone
+        with that, and no deletion may hit the new object, which may have the same etag.
+        """
         with self._transaction(lasting=file in self._lasting) as db:
             db.execute("DELETE FROM files WHERE id = ?", (file,))
+            db.execute("DELETE FROM deletions WHERE key = ?", (made,))
             self._lasting.discard(file)
 
     # Uploads
@@ -328,13 +334,18 @@ class Journal:
         """
         Record that everything is at the target and the source may be deleted.
 
-        Attributes that went with the copy of a file are where they should be now.
+        Attributes that went with the copy of a file are where they should be now, and what
+        had been unlinked at its target is gone.
         """
         with self._transaction(lasting=is_prefix) as db:
             db.execute("UPDATE moves SET is_copied = 1 WHERE id = ?", (move,))
             db.execute(
                 "DELETE FROM files WHERE staging IS NULL AND key ="
                 " (SELECT source FROM moves WHERE id = ? AND metadata IS NOT NULL)",
+                (move,),
+            )
+            db.execute(
+                "DELETE FROM deletions WHERE key = (SELECT target FROM moves WHERE id = ?)",
                 (move,),
             )
 
@@ -351,7 +362,7 @@ class Journal:
         return IntentId(cursor.lastrowid)
 
     def cancel_deletions(self, key: str) -> None:
-        """Record that another object is about to have the name: it is not to be deleted."""
+        """Record that another object has the name: it is not to be deleted."""
         with self._transaction(lasting=True) as db:
             db.execute("DELETE FROM deletions WHERE key = ?", (key,))
 

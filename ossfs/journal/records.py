@@ -127,7 +127,11 @@ class MoveRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeletionRecord:
-    """An object whose name is gone and that is deleted when its last handle closes."""
+    """
+    An object whose name is gone and that is deleted when its last handle closes.
+
+    With an empty etag the key is ours alone: whatever is there is deleted.
+    """
 
     id: IntentId
     key: str

@@ -59,7 +59,8 @@ MIGRATIONS = [
     CREATE TABLE deletions (         -- unlinked while open: deleted at the last close
         id          INTEGER PRIMARY KEY,
         key         TEXT NOT NULL,
-        etag        TEXT NOT NULL    -- the version meant; another one there is not ours to delete
+        etag        TEXT NOT NULL    -- the version meant; another one there is not ours to delete;
+                                     -- empty: the key is ours alone, whatever is there goes
     );
     """,
 ]

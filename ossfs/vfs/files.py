@@ -19,7 +19,7 @@ from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
 from ossfs.errors import EditConflict, NoSuchKey, OssfsError
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import Version
+from ossfs.journal.records import DeletionRecord, Version
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.pages import KernelPages
@@ -27,8 +27,10 @@ from ossfs.vfs.posix import Attributes, read_attributes
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Tree
 from ossfs.vfs.unlinking import Unlinking
+from ossfs.writeback.aside import Aside
 from ossfs.writeback.commit import Committer
 from ossfs.writeback.kept import Kept
+from ossfs.writeback.moves import Mover
 from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.scheduler import Scheduler
 from ossfs.writeback.staging import StagingArea
@@ -49,6 +51,7 @@ class Files:
         store: ObjectStore,
         reader: ObjectReader,
         committer: Committer,
+        mover: Mover,
         journal: Journal,
         area: StagingArea,
         kept: Kept,
@@ -65,14 +68,17 @@ class Files:
         self.kept = kept
         """Drafts and conflicts, of this mount and of those before it."""
         self.pages = KernelPages()
-        self.scheduler: Scheduler[FileNode] = Scheduler(commit=self._commit, clock=clock)
+        self.scheduler: Scheduler[FileNode | DeletionRecord] = Scheduler(
+            commit=self._work_off, clock=clock
+        )
         self.unlinking = Unlinking(
             tree=tree,
             store=store,
             reader=reader,
             committer=committer,
             journal=journal,
-            retry=lambda node: self.scheduler.later(node, RETRY_DELAY_S),
+            aside=Aside(store=store, area=area, journal=journal, mover=mover),
+            later=self.scheduler.later,
         )
 
     # Nodes
@@ -260,6 +266,12 @@ class Files:
                 self.scheduler.later(node, RETRY_DELAY_S)
             raise
 
+    def _work_off(self, work: FileNode | DeletionRecord) -> None:
+        if isinstance(work, DeletionRecord):
+            self.unlinking.delete(work)
+        else:
+            self._commit(work)
+
     def _commit(self, node: FileNode) -> None:
         try:
             is_done = self.committer.commit(node.pending, before=self.unlinking.claim)
@@ -277,6 +289,7 @@ class Files:
 
     def _conflicted(self, node: FileNode) -> None:
         """Let the path show theirs, and the saved edit be seen where it is."""
+        self.unlinking.unclaim(node.key)
         self.tree.nodes.remove(node)
         self.tree.doubt(node.key)
         pending = node.pending

@@ -183,8 +183,8 @@ class FileSystem:
             try:
                 return self._joined(handle, pieces)
             except PreconditionFailed:
-                if pending.settled_base() == base:
-                    raise  # it was not our own commit that has replaced the object
+                if pending.settled_base() == base and _rests_on(base, pending.read(extent)):
+                    raise  # it was not our own commit or rename that has replaced the object
 
     def _joined(self, handle: Handle, pieces: list[Piece]) -> bytes | memoryview:
         if len(pieces) == 1 and pieces[0].data is None:
@@ -382,6 +382,10 @@ class FileSystem:
         for node in {*self._tree.nodes, *(handle.node for handle in handles)}:
             node.pending.drop_local()
             node.pending.close()
+
+
+def _rests_on(base: Version | None, pieces: list[Piece]) -> bool:
+    return any(piece.data is None and piece.base == base for piece in pieces)
 
 
 def _with_mode(old: Attributes, mode: int) -> Attributes:

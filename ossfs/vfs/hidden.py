@@ -3,7 +3,7 @@ Names that are gone although their objects are still there.
 
 An object that is unlinked while somebody reads it is deleted at the last close; until then
 nobody sees it. When its name is given to a new object first, it is not deleted any more:
-that would hit the new one.
+that would hit the new one. An empty etag hides whatever has the key.
 
 Threads: every method from any thread. `claim` waits for a deletion of the same key that is
 under way, since the request could otherwise arrive behind the new object.
@@ -44,7 +44,12 @@ class HiddenNames:
         key, etag = version
         with self._changed:
             hidden = self._names.get(key)
-            return hidden is not None and hidden.etag == etag
+            return hidden is not None and hidden.etag in ("", etag)
+
+    def is_hidden(self, key: str) -> bool:
+        """Say whether any version of an object is hidden."""
+        with self._changed:
+            return key in self._names
 
     def below(self, prefix: str) -> set[str]:
         """Return the hidden keys that begin with `prefix`."""
@@ -64,6 +69,19 @@ class HiddenNames:
                 return False
             hidden.is_claimed = True
             return True
+
+    def unclaim(self, key: str) -> None:
+        """Take note that the new object did not come: what is hidden may be deleted again."""
+        with self._changed:
+            hidden = self._names.get(key)
+            if hidden is not None:
+                hidden.is_claimed = False
+
+    def is_claimed(self, key: str) -> bool:
+        """Say whether the key is being given to a new object, so that nothing is certain."""
+        with self._changed:
+            hidden = self._names.get(key)
+            return hidden is not None and hidden.is_claimed
 
     @contextlib.contextmanager
     def deletion(self, key: str, etag: str) -> Iterator[bool]:

@@ -13,7 +13,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
@@ -73,11 +73,22 @@ class Names:
         """Make a symlink, fifo or empty file: an object whose mode says what it is."""
         self._refuse_existing(path)
         key = self._tree.keys.key(path)
-        self._files.unlinking.claim(key)
         headers = attributes.headers()
-        stored = self._store.put(key, BytesBody(content), headers)
+        with self._claimed(key):
+            stored = self._store.put(key, BytesBody(content), headers)
+            self._files.unlinking.replaced(key)
         known = Known(stored.etag, len(content), None, headers, self._clock.monotonic())
         self._tree.published(key, known)
+
+    @contextlib.contextmanager
+    def _claimed(self, key: str) -> Iterator[None]:
+        """Give a name to an object that the block makes."""
+        self._files.unlinking.claim(key)
+        try:
+            yield
+        except BaseException:
+            self._files.unlinking.unclaim(key)
+            raise
 
     def _refuse_existing(self, path: str) -> None:
         if self._tree.find_or_none(path) is not None:
@@ -89,8 +100,10 @@ class Names:
         """Remove an empty directory. NotADirectoryError; OSError (ENOTEMPTY)."""
         directory = self._tree.find_directory(path)
         self._require_empty(directory, path)
-        leftovers = sorted(self._tree.hidden.below(directory))
+        leftovers = self._files.unlinking.evacuate(directory)
         delete_all(self._store, [*leftovers, directory])
+        for key in leftovers:
+            self._files.unlinking.replaced(key)
         self._tree.directories.forget(directory)
         self._tree.objects.drop(directory)
         self._tree.directories.remove_directory(*split(directory))
@@ -159,11 +172,13 @@ class Names:
             if node.is_linked and node.has_object:
                 self._files.commit(node)
         # Nobody can see these, and a move would bring them back under their new names.
-        leftovers = sorted(self._tree.hidden.below(old.key))
+        leftovers = self._files.unlinking.evacuate(old.key)
         if new is not None:  # its marker stays until the other one is copied over it
-            leftovers += sorted(self._tree.hidden.below(new.key))
+            leftovers += self._files.unlinking.evacuate(new.key)
         if leftovers:
             delete_all(self._store, leftovers)
+        for key in leftovers:
+            self._files.unlinking.replaced(key)
         self._move_prefix(old.key, goal)
 
     def _move_prefix(self, source: str, goal: str) -> None:
@@ -202,9 +217,8 @@ class Names:
             if new is None or new.node is None:
                 self._take_name(node, key, replaces=new is not None)
             else:
-                with self._files.unlinking.stopped(new.node):
+                with self._files.unlinking.replacing(new.node):
                     self._take_name(node, key, replaces=True)
-                self._files.unlinking.displace(new.node)
             self._tree.inodes.renamed(old.key, key)
             node.ino = self._tree.inodes.of(key)
 
@@ -214,6 +228,7 @@ class Names:
             node.has_object = replaces
             self._tree.nodes.rename(node, key)
             self._tree.gone(source)
+            self._files.unlinking.unclaim(source)  # if it was to be replaced by this file
         else:
             self._move_object(node, key)
 
@@ -221,8 +236,7 @@ class Names:
         if node.pending.has_new_content:
             self._files.commit(node)
         source = node.key
-        self._files.unlinking.claim(key)
-        with node.pending.moving() as headers:
+        with self._claimed(key), node.pending.moving() as headers:
             base = node.pending.base
             assert base is not None  # noqa: S101 - a clean file has an object
             version = self._mover.move_object(base, key, headers=headers)

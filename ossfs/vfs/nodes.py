@@ -12,7 +12,7 @@ before a pending file's, never after, and never held during I/O.
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ossfs.journal.records import DeletionRecord
 from ossfs.vfs.inodes import Ino
@@ -36,6 +36,8 @@ class FileNode:
     """It has a name; otherwise it lives until its last handle closes."""
     deletion: DeletionRecord | None = None
     """The journal's note that its object is to be deleted at the last close."""
+    copies: list[DeletionRecord] = field(default_factory=list)
+    """The same for copies from which it is read because its object had to make room."""
     is_new: bool = False
     """Made by us, with nothing written yet: committed at release, not at flush."""
     has_pages: bool = False

@@ -2,7 +2,8 @@
 Files that lose their names: unlinked, replaced by a rename, or hidden until their last close.
 
 A file that somebody has open lives on without a name. Its object, if there is one, is
-deleted at the last close; the journal knows, so that a crash does not leave it behind.
+deleted at the last close; the journal knows, so that a crash does not leave it behind. When
+the name is given to another object before that, the bytes are kept aside first.
 
 Threads: every method from any thread.
 """
@@ -11,20 +12,29 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 
-from ossfs.errors import NoSuchKey, OssfsError, StoreError
+from ossfs.errors import OssfsError, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import DeletionRecord
 from ossfs.store.api import ObjectStore
+from ossfs.vfs.keys import split
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Tree
+from ossfs.writeback.aside import Aside, delete_version, move_base
 from ossfs.writeback.commit import Committer
 
 log = logging.getLogger(__name__)
 
+RETRY_DELAY_S = 1.0
+
 
 class Unlinking:
-    """Takes names away from file nodes. `retry` is called for a file whose commit goes on."""
+    """
+    Takes names away from file nodes.
+
+    `later` is called with what goes on in the background: a file whose commit was stopped,
+    or a deletion that `delete` is to be called for.
+    """
 
     def __init__(
         self,
@@ -34,14 +44,18 @@ class Unlinking:
         reader: ObjectReader,
         committer: Committer,
         journal: Journal,
-        retry: Callable[[FileNode], None],
+        aside: Aside,
+        later: Callable[[FileNode | DeletionRecord, float], None],
     ) -> None:
         self._tree = tree
         self._store = store
         self._reader = reader
         self._committer = committer
         self._journal = journal
-        self._retry = retry
+        self._aside = aside
+        self._later = later
+        # Guarded by the lock of the table of nodes: who reads the object of a hidden key.
+        self._orphans: dict[str, FileNode] = {}
 
     def unlink(self, node: FileNode) -> None:
         """
@@ -57,27 +71,115 @@ class Unlinking:
             is_kept = has_object and is_open and base is not None
             if has_object and not is_kept:
                 self._store.delete(node.key)
+                self.replaced(node.key)
         self.displace(node)
         if is_kept and base is not None:
             intent = self._journal.begin_deletion(base.key, base.etag)
             node.deletion = DeletionRecord(intent, base.key, base.etag)
             self._tree.hidden.hide(base.key, base.etag)
             with self._tree.nodes.lock:
+                self._orphans[base.key] = node
                 is_open = node.handles > 0
             if not is_open:  # it was closed while a running commit was waited for
                 self.bury(node)
         self._tree.gone(node.key)
         self._reader.forget(node.key)
 
+    # Giving a name to another object
+
     def claim(self, key: str) -> None:
         """
         Give a name to another object: the one that was unlinked there while open loses it.
 
-        Its deletion at the last close is called off before the new object is there, because
-        that one may have the same etag.
+        Its bytes are kept for who reads them, and it is not deleted while the request is
+        under way, because the new one may have the same etag. Call `replaced` when that is
+        there, or `unclaim`. The errors of the store: the name is not given.
         """
-        if self._tree.hidden.claim(key):
+        if not self._tree.hidden.claim(key):
+            return
+        with self._tree.nodes.lock:
+            orphan = self._orphans.get(key)
+        try:
+            if orphan is not None:
+                self._keep(orphan, split(key)[0])
+        except BaseException:
+            self.unclaim(key)
+            raise
+
+    def replaced(self, key: str) -> None:
+        """Take note that nothing of what was hidden under a key is there any more."""
+        if self._tree.hidden.is_hidden(key):
             self._journal.cancel_deletions(key)
+            self._tree.hidden.unhide(key)
+
+    def unclaim(self, key: str) -> None:
+        """Take note that the object which was to have the name did not come."""
+        self._tree.hidden.unclaim(key)
+
+    @contextlib.contextmanager
+    def replacing(self, node: FileNode) -> Iterator[None]:
+        """
+        Take a file's name for another one: its upload is stopped, its bytes are kept.
+
+        If the block fails, all is as before.
+        """
+        with self.stopped(node):
+            base = node.pending.base
+            self._keep(node, split(node.key)[0])
+            try:
+                yield
+            except BaseException:
+                moved = node.pending.base
+                if base is not None and moved is not None and moved != base:
+                    move_base(node.pending, moved, base)
+                    self._drop_copies(node)
+                raise
+        self.displace(node)
+
+    def evacuate(self, directory: str) -> list[str]:
+        """
+        Keep what is read of the hidden objects below a directory, and return their keys.
+
+        They may be deleted then; call `replaced` for each.
+        """
+        keys = sorted(self._tree.hidden.below(directory))
+        for key in keys:
+            with self._tree.nodes.lock:
+                orphan = self._orphans.get(key)
+            if orphan is not None:
+                self._keep(orphan, split(directory)[0])
+        return keys
+
+    def _keep(self, node: FileNode, directory: str) -> None:
+        """Bring the bytes of an open file to where the end of its object does not reach."""
+        with self._tree.nodes.lock:
+            if not node.handles:
+                return
+            node.handles += 1
+        try:
+            if not self._aside.fetch(node.pending):
+                self._copy(node, directory)
+        finally:
+            with self._tree.nodes.lock:
+                node.handles -= 1
+                is_over = not node.handles and not node.is_linked
+            if is_over:
+                self.bury(node)
+
+    def _copy(self, node: FileNode, directory: str) -> None:
+        reserved = self._aside.reserve(directory)
+        self._tree.hidden.hide(reserved.key, "")
+        try:
+            base = self._aside.copy(node.pending, reserved)
+        except (OssfsError, OSError):
+            self._later(reserved, 0.0)  # something may be there
+            raise
+        with self._tree.nodes.lock:
+            node.copies.append(reserved)
+            if base is not None and self._orphans.get(base.key) is node:
+                del self._orphans[base.key]
+            self._orphans[reserved.key] = node
+        log.info("%s goes on being read as %s", node.key, reserved.key)
 
     @contextlib.contextmanager
     def stopped(self, node: FileNode) -> Iterator[None]:
@@ -87,7 +189,7 @@ class Unlinking:
                 yield
         except (OssfsError, OSError):
             if node.pending.is_dirty:
-                self._retry(node)
+                self._later(node, RETRY_DELAY_S)
             raise
 
     def displace(self, node: FileNode) -> None:
@@ -100,7 +202,7 @@ class Unlinking:
         if upload is not None:
             self._committer.abort(upload)
         if not is_open:
-            node.pending.drop_local()
+            self.bury(node)
 
     def hide(self, node: FileNode, key: str) -> None:
         """Unlink an open file, but let it be found as `key` until its last close."""
@@ -112,6 +214,8 @@ class Unlinking:
                 self._tree.nodes.add(node)
         log.debug("%s is hidden as %s", name, key)
 
+    # The last close
+
     def bury(self, node: FileNode) -> None:
         """Finish an unlink whose file was open until now."""
         self._tree.nodes.remove(node)
@@ -119,22 +223,40 @@ class Unlinking:
         if upload is not None:
             self._committer.abort(upload)
         node.pending.drop_local()
-        deletion = node.deletion
-        if deletion is None:
-            return
-        if self._tree.nodes.get(deletion.key) is not None:
-            return  # a new file has taken the name; if it never comes, the next mount deletes
-        try:
-            with self._tree.hidden.deletion(deletion.key, deletion.etag) as is_there:
-                if is_there:
-                    self._delete_version(deletion)
-        except StoreError as error:
-            log.warning("%s is deleted at the next mount, not now: %s", deletion.key, error)
-            return
-        self._journal.end_deletion(deletion.id)
+        with self._tree.nodes.lock:
+            for key in [key for key, orphan in self._orphans.items() if orphan is node]:
+                del self._orphans[key]
+        self._drop_copies(node)
+        deletion, node.deletion = node.deletion, None
+        if deletion is not None:
+            self._delete_soon(deletion)
 
-    def _delete_version(self, deletion: DeletionRecord) -> None:
-        with contextlib.suppress(NoSuchKey):  # somebody else deleted it
-            if self._store.head(deletion.key).etag == deletion.etag:
-                self._store.delete(deletion.key)
-        self._tree.doubt(deletion.key)  # it may have been listed since
+    def _drop_copies(self, node: FileNode) -> None:
+        copies, node.copies = node.copies, []
+        for copy in copies:
+            self._delete_soon(copy)
+
+    def _delete_soon(self, deletion: DeletionRecord) -> None:
+        try:
+            self.delete(deletion)
+        except StoreError as error:
+            log.warning("%s is deleted later, not now: %s", deletion.key, error)
+            self._later(deletion, RETRY_DELAY_S)
+
+    def delete(self, deletion: DeletionRecord) -> None:
+        """
+        Delete a hidden version, unless its name was given to another object. StoreError.
+
+        While that is under way, nothing is certain: it is tried again.
+        """
+        key = deletion.key
+        if self._tree.nodes.get(key) is not None:
+            return  # a new file has taken the name; if it never comes, the next mount deletes
+        if self._tree.hidden.is_claimed(key):
+            self._later(deletion, RETRY_DELAY_S)
+            return
+        with self._tree.hidden.deletion(key, deletion.etag) as is_there:
+            if is_there:
+                delete_version(deletion, self._store)
+                self._tree.doubt(key)  # it may have been listed since
+        self._journal.end_deletion(deletion.id)

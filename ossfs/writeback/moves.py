@@ -34,6 +34,19 @@ class Mover:
         self._journal = journal
         self._workers = workers
 
+    def copy(self, source: Version, target: str) -> Version:
+        """Copy one version of an object, attributes included. NoSuchKey, PreconditionFailed."""
+        stored = copy_object(
+            source.key,
+            target,
+            size=source.size,
+            etag=source.etag,
+            headers=None,
+            store=self._store,
+            workers=self._workers,
+        )
+        return Version(target, stored.etag, source.size)
+
     def move_object(self, source: Version, target: str, *, headers: Headers | None) -> Version:
         """
         Rename one version of an object; with `headers` its attributes change on the way.

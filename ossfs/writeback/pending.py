@@ -261,7 +261,7 @@ class PendingFile:
     def settle(self, snapshot: Snapshot, version: Version) -> None:
         """Take note that `snapshot` is the object `version` now; the journal first."""
         with self.lock:
-            self._forget_locked()
+            self._forget_locked(made=version.key)
             self.base = version
             self.committed = snapshot.generation
             self.upload = None
@@ -273,9 +273,9 @@ class PendingFile:
             if self.is_dirty and not self.is_discarded:  # attributes changed meanwhile
                 self._record_headers_locked()
 
-    def _forget_locked(self) -> None:
+    def _forget_locked(self, *, made: str | None = None) -> None:
         if self.file_id is not None:
-            self._journal.forget(self.file_id)
+            self._journal.forget(self.file_id, made=made)
             self.file_id = None
             self.is_content_recorded = False
 

@@ -10,15 +10,15 @@ of a state folder beside whoever uses it.
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ossfs.clock import Clock, SystemClock
-from ossfs.errors import NoSuchKey, StoreError
+from ossfs.errors import StoreError
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import DeletionRecord, FileRecord, FileState
+from ossfs.journal.records import FileRecord, FileState, Ledger
 from ossfs.store.api import ObjectStore
+from ossfs.writeback.aside import delete_version
 from ossfs.writeback.kept import Kept, describe
 from ossfs.writeback.pending import PendingFile, UploadStatus
 from ossfs.writeback.staging import StagingArea
@@ -57,20 +57,20 @@ def recover(journal: Journal, area: StagingArea, kept: Kept, *, clock: Clock) ->
     return files
 
 
-def finish_deletions(
-    deletions: Sequence[DeletionRecord], journal: Journal, store: ObjectStore
-) -> None:
+def finish_deletions(ledger: Ledger, journal: Journal, store: ObjectStore) -> None:
     """
     Delete the objects that were unlinked while open, if they still are those versions.
 
-    What the store refuses is logged, and tried again at the next mount.
+    A file that was promised replaces what was unlinked under its name, or has already done
+    so, perhaps with the same etag. What the store refuses is logged, and tried again at the
+    next mount.
     """
-    for record in deletions:
+    promised = {file.key for file in ledger.files if file.state is FileState.PROMISED}
+    for record in ledger.deletions:
+        if record.key in promised:
+            continue
         try:
-            if store.head(record.key).etag == record.etag:
-                store.delete(record.key)
-        except NoSuchKey:
-            pass  # somebody else was faster
+            delete_version(record, store)
         except StoreError as error:
             log.warning("%s was unlinked, but is not deleted yet: %s", record.key, error)
             continue

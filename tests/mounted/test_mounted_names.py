@@ -1,7 +1,7 @@
 """Names through a mount: renames, unlinks, directories, odd names, links."""
 
 # The system calls themselves are what is tested, and some may end in either of two ways.
-# ruff: noqa: PTH104, PTH115, PTH208, PT017
+# ruff: noqa: PTH104, PTH115, PTH208
 
 import contextlib
 import errno
@@ -56,23 +56,31 @@ def test_new_empty_files_are_renamed_at_once(mounted, seen):
     assert names == sorted(seen.keys())
 
 
-def test_replacing_a_file_that_is_open(mounted, seen):
-    """A reader of the replaced file never sees a mixture."""
+@pytest.mark.parametrize("way", ["rename", "unlink"])
+@pytest.mark.parametrize("size", [3 * MIB, 40 * MIB], ids=["fetched", "copied"])
+def test_replacing_a_file_that_is_open(mounted, seen, emulator, poll, size, way):
+    """Its readers go on with the old one, every byte, until they close; few or no bytes move."""
     path = mounted.path / "b"
-    path.write_bytes(b"o" * 3 * MIB)
-    (mounted.path / "a").write_bytes(b"n" * 3 * MIB)
-    with path.open("rb", buffering=0) as file:
+    seen.put("b", b"o" * size)
+    (mounted.path / "a").write_bytes(b"new")
+    with path.open("rb", buffering=0) as file, path.open("rb", buffering=0) as other:
         assert b"o" * 10 == file.read(10)
-        os.rename(mounted.path / "a", path)
-        try:
-            rest = file.readall()
-        except OSError as error:
-            assert errno.ESTALE == error.errno
+        before = emulator.stats()["bytes_out"]
+        if way == "rename":
+            os.rename(mounted.path / "a", path)
         else:
-            assert {b"o"[0]} == set(rest)
+            path.unlink()
+            path.write_bytes(b"new")
+        assert emulator.stats()["bytes_out"] - before < 9 * MIB
 
-    assert b"n" * 3 * MIB == path.read_bytes()
-    assert ["b"] == seen.keys()
+        assert b"new" == path.read_bytes()
+        assert b"o" * (size - 10) == file.readall()
+        assert b"o" * size == other.readall()
+        assert {"a", "b"} >= set(os.listdir(mounted.path))
+
+    poll(lambda: {"a", "b"} >= set(seen.keys()))
+    assert b"new" == seen.get("b")
+    poll(mounted.is_clean)
 
 
 def test_an_unlinked_file_lives_until_it_is_closed(mounted, seen, poll):

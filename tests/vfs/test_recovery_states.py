@@ -127,7 +127,7 @@ def test_a_deletion_of_what_is_gone(core):
     life.journal.begin_deletion("gone", "E")
     life.journal.begin_deletion("theirs", "E")
     core.put("theirs", b"x")
-    finish_deletions(life.journal.load().deletions, life.journal, core.bucket)
+    finish_deletions(life.journal.load(), life.journal, core.bucket)
 
     assert {"theirs": b"x"} == core.objects()
     assert not life.journal.load().deletions
