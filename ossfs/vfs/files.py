@@ -258,7 +258,7 @@ class Files:
         errors: the bytes are kept and it is tried again in the background.
         """
         try:
-            self._commit(node)
+            self._commit(node, is_asked_for=True)
         except EditConflict:
             raise
         except (OssfsError, OSError):
@@ -272,9 +272,12 @@ class Files:
         else:
             self._commit(work)
 
-    def _commit(self, node: FileNode) -> None:
+    def _commit(self, node: FileNode, *, is_asked_for: bool = False) -> None:
+        """Bring it into the bucket; in the background not what is still being written."""
         try:
-            is_done = self.committer.commit(node.pending, before=self.unlinking.claim)
+            is_done = self.committer.commit(
+                node.pending, before=self.unlinking.claim, is_asked_for=is_asked_for
+            )
         except EditConflict:
             self._conflicted(node)
             raise
@@ -345,13 +348,17 @@ class Files:
                 return
         if not node.is_linked:
             self.unlinking.bury(node)
-        elif node.pending.has_new_content and not node.pending.error:
+        elif node.pending.has_new_content and not self._is_retried(node):
             try:
                 self.finish(node)
             except (OssfsError, OSError) as error:
                 log.warning("%s could not be brought to the bucket: %s", node.key, error)
         else:
             self._retire(node)
+
+    def _is_retried(self, node: FileNode) -> bool:
+        """Say whether the scheduler has what failed, and nothing was written since."""
+        return bool(node.pending.error) and node.pending.is_asked_for
 
     def _retire(self, node: FileNode) -> None:
         """Forget a node that nobody has open and nothing is missing of."""

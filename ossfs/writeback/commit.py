@@ -73,18 +73,24 @@ class Committer:
         return self._plan.max_size
 
     def commit(
-        self, pending: PendingFile, *, before: Callable[[str], None] = lambda _: None
+        self,
+        pending: PendingFile,
+        *,
+        before: Callable[[str], None] = lambda _: None,
+        is_asked_for: bool = True,
     ) -> bool:
         """
         Make the file's present generation the object; return False if it already was.
 
-        `before` is called with the key when it is certain that requests follow.
+        `before` is called with the key when it is certain that requests follow. Unless it
+        `is_asked_for` by who closes or syncs, content that is still being written is left
+        alone, and False is returned.
 
         EditConflict: the base is gone, the bytes are kept (the message says where).
         UploadCancelled: the file was unlinked meanwhile. Any other OssfsError: nothing
         is lost, commit again.
         """
-        with pending.committing() as snapshot:
+        with pending.committing(is_asked_for=is_asked_for) as snapshot:
             if snapshot is None:
                 return False
             with pending.lock:

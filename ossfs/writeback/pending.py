@@ -97,6 +97,8 @@ class PendingFile:
         self.generation = 0
         self.committed = 0
         self.has_new_content = False
+        self.is_asked_for = True
+        """Somebody has closed or synced the present content, or begun to."""
         self.is_committing = False
         self.is_discarded = False
         self.is_abandoned = False
@@ -195,6 +197,7 @@ class PendingFile:
             self.staged = self._area.create(name, base_limit=limit)
         self.generation += 1
         self.has_new_content = True
+        self.is_asked_for = False
         return self.staged
 
     def _record_content_locked(self, staging: str) -> None:
@@ -236,15 +239,20 @@ class PendingFile:
     # Committing
 
     @contextlib.contextmanager
-    def committing(self) -> Iterator[Snapshot | None]:
-        """Exclude writers and other commits; None when there is nothing to commit."""
+    def committing(self, *, is_asked_for: bool = True) -> Iterator[Snapshot | None]:
+        """
+        Exclude writers and other commits; None when there is nothing to commit.
+
+        Unless it `is_asked_for`, content that nobody has closed or synced yet is left alone.
+        """
         with self.lock:
             while self.is_committing:
                 self.lock.wait()
-            if not self.is_dirty or self.is_discarded:
+            is_early = not is_asked_for and not self.is_asked_for
+            if not self.is_dirty or self.is_discarded or is_early:
                 snapshot = None
             else:
-                self.is_committing = True
+                self.is_committing = self.is_asked_for = True
                 snapshot = Snapshot(
                     self.key, self.generation, self.base, self.headers, self.has_new_content
                 )
