@@ -13,6 +13,7 @@ Threads: `run` blocks in the caller; parts are sent by `workers`. One `run` at a
 one checkpoint.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -355,7 +356,11 @@ class MultipartUpload:
         known = [parts[piece.number] for piece in self._pieces if piece.number in parts]
         if len(known) < len(self._pieces):
             return None
-        return self._look(crc_of_parts(known), known)
+        stored = self._look(crc_of_parts(known), known)
+        if stored is not None:  # perhaps an older object of the same bytes: then it is not used up
+            with contextlib.suppress(NoSuchUpload):
+                self._store.abort_upload(self._key, self._upload_id())
+        return stored
 
     def _look(self, expected: int | None, parts: Sequence[Part]) -> Stored | None:
         """Return the object if it is the one our Complete makes."""

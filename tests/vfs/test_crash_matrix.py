@@ -324,6 +324,52 @@ def symlink(sh, promise):
     promise()
 
 
+# Names that are given to another file while somebody reads the one that had it
+
+
+@story({}, {"f": OTHER}, before={"f": SMALL})
+def unlink_open_for_good_and_write_anew(sh, promise):
+    fd = sh.open("/f", os.O_RDONLY)
+    sh.unlink("/f")
+    promise()
+    sh.write("/f", OTHER)
+    promise()
+    assert SMALL == sh.pread(fd, 1000, 0)
+    sh.close(fd)
+
+
+@story({}, {"f": LARGE}, before={"f": LARGE}, parts=5)
+def unlink_open_and_upload_the_same_anew(sh, promise):
+    fd = sh.open("/f", os.O_RDONLY)
+    sh.unlink("/f")
+    promise()
+    sh.write("/f", LARGE)
+    promise()
+    assert LARGE == sh.pread(fd, 9000, 0)
+    sh.close(fd)
+
+
+@story({"f": OTHER}, {"g": OTHER}, before={"f": OTHER, "g": SMALL}, inside=[{"f": OTHER}])
+def unlink_open_and_rename_another_there(sh, promise):
+    fd = sh.open("/g", os.O_RDONLY)
+    sh.unlink("/g")
+    promise()
+    sh.rename("/f", "/g")
+    promise()
+    assert SMALL == sh.pread(fd, 1000, 0)
+    sh.close(fd)
+
+
+@story({"g": SMALL}, before={"f": SMALL, "g": LARGE})
+def rename_over_an_open_file(sh, promise):
+    fd = sh.open("/g", os.O_RDWR)
+    sh.pwrite(fd, b"nobody sees this", 100)
+    sh.rename("/f", "/g")
+    promise()
+    assert edited(LARGE, 100, b"nobody sees this") == sh.pread(fd, 9000, 0)
+    sh.close(fd)
+
+
 class Telling:
     """One undisturbed or interrupted telling of a story, and what comes after it."""
 
