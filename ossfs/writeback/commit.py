@@ -165,12 +165,14 @@ class Committer:
         file_id = pending.file_id
         assert staged is not None  # noqa: S101 - new content is in a staging file
         assert file_id is not None  # noqa: S101 - and the journal knows it
-        if staged.size > self._plan.max_size:
+        begun = self._plan_begun(pending, snapshot)
+        plan = begun or self._plan
+        if staged.size > plan.max_size:
             raise ObjectTooLarge(
-                f"{staged.size} bytes; the largest file at this part size is {self._plan.max_size}",
+                f"{staged.size} bytes; the largest file at this part size is {plan.max_size}",
                 operation="commit", bucket=self._store.name, key=snapshot.key,
             )  # fmt: skip
-        is_small = staged.size <= self._plan.first_size
+        is_small = begun is None and staged.size <= plan.first_size
         # A small file needs one request, and then its bytes are in the bucket; but a promise
         # that was made for longer is not to be weakened.
         is_synced = not is_small or self._journal.is_lasting(file_id)
@@ -185,7 +187,10 @@ class Committer:
                 self._promise(file_id, snapshot, staged, is_synced=is_synced)
             stored = self._put(pending, snapshot, staged)
         else:
-            stored = self._upload(pending, snapshot, staged)
+            pieces = [
+                self._piece(pending, snapshot, staged, slot) for slot in plan.slots(staged.size)
+            ]
+            stored = self._run_upload(pending, snapshot, pieces, plan)
         return Version(snapshot.key, stored.etag, staged.size)
 
     def _put(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
@@ -222,13 +227,21 @@ class Committer:
             raise EditConflict(f"{snapshot.key} was changed by somebody else")
         return Stored(current.etag, current.crc64, current.version_id)
 
-    def _upload(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
-        slots = self._plan.slots(staged.size)
-        pieces = [self._piece(pending, snapshot, staged, slot) for slot in slots]
-        return self._run_upload(pending, snapshot, pieces)
+    def _plan_begun(self, pending: PendingFile, snapshot: Snapshot) -> PartPlan | None:
+        """
+        Return the parts of the upload that was begun for this very content, if there is one.
 
-    def _run_upload(self, pending: PendingFile, snapshot: Snapshot, pieces: list[Piece]) -> Stored:
-        checkpoint = self._checkpoint(pending, snapshot)
+        It goes on as it began, whatever the option says by now: it may even be complete.
+        """
+        record = pending.upload
+        if record is None or (record.key, record.generation) != snapshot[:2]:
+            return None
+        return PartPlan(record.part_size, self._store.limits)
+
+    def _run_upload(
+        self, pending: PendingFile, snapshot: Snapshot, pieces: list[Piece], plan: PartPlan
+    ) -> Stored:
+        checkpoint = self._checkpoint(pending, snapshot, plan)
         guard = self._guard(snapshot, self._store.capabilities.conditional_complete)
         # Copies that are made now are made under If-Match.
         is_checked = checkpoint.record is None and any(
@@ -298,10 +311,11 @@ class Committer:
                     staged.fill(wanted, fetched.data)
         return bool(runs)
 
-    def _checkpoint(self, pending: PendingFile, snapshot: Snapshot) -> JournalCheckpoint:
-        record, part_size = pending.upload, self._plan.first_size
-        wanted = (snapshot.key, snapshot.generation, part_size)
-        if record is not None and (record.key, record.generation, record.part_size) != wanted:
+    def _checkpoint(
+        self, pending: PendingFile, snapshot: Snapshot, plan: PartPlan
+    ) -> JournalCheckpoint:
+        record = pending.upload
+        if record is not None and (record.key, record.generation) != snapshot[:2]:
             self._drop_upload(pending)
             record = None
         assert pending.file_id is not None  # noqa: S101 - new content is in the journal
@@ -310,7 +324,7 @@ class Committer:
             pending.file_id,
             key=snapshot.key,
             generation=snapshot.generation,
-            part_size=part_size,
+            part_size=plan.first_size,
             record=record,
             clock=self._clock,
         )
@@ -351,11 +365,12 @@ class Committer:
         if base.size <= self._store.limits.max_copy:
             stored = self._copy_to_itself(base, snapshot)
         else:
+            plan = self._plan_begun(pending, snapshot) or self._plan
             pieces: list[Piece] = [
                 CopiedPiece(slot.number, slot.extent, base.key, base.etag)
-                for slot in self._plan.slots(base.size)
+                for slot in plan.slots(base.size)
             ]
-            stored = self._run_upload(pending, snapshot, pieces)
+            stored = self._run_upload(pending, snapshot, pieces, plan)
         return Version(snapshot.key, stored.etag, base.size)
 
     def _copy_to_itself(self, base: Version, snapshot: Snapshot) -> Stored:
