@@ -37,6 +37,7 @@ from ossfs.vfs.nodes import NodeTable
 from ossfs.vfs.posix import Defaults
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Tree
+from ossfs.vfs.uploads import Uploads
 from ossfs.writeback.commit import Committer
 from ossfs.writeback.kept import Kept
 from ossfs.writeback.moves import Mover
@@ -100,6 +101,11 @@ class Mount:
             on_ready=on_ready,
         )
 
+    @property
+    def uploads(self) -> Uploads:
+        """What is not in the bucket yet, and what can be done about it."""
+        return self.fs.uploads
+
     def status(self) -> list[UploadStatus]:
         """Describe what is not in the bucket yet."""
         return self.fs.status()
@@ -117,10 +123,11 @@ class Mount:
         self._on_close()
 
 
-def open_mount(config: MountConfig, state_dir: Path) -> Mount:
+def open_mount(config: MountConfig, state_dir: Path, *, is_due: bool = True) -> Mount:
     """
     Put a mount together, ask the bucket one question, and read the journal back.
 
+    What an earlier mount promised goes on at once, if it `is_due`, or when it is asked for.
     Any OssfsError: nothing is left open. `state_dir` must be locked by the caller.
     """
     reuse_freed_memory()
@@ -139,7 +146,7 @@ def open_mount(config: MountConfig, state_dir: Path) -> Mount:
             upload_workers=ThreadWorkers(config.writeback.upload_threads, "ossfs-upload"),
             clock=clock,
         )
-        return build(config, state_dir, parts, on_close=transport.close)
+        return build(config, state_dir, parts, is_due=is_due, on_close=transport.close)
     except BaseException:
         transport.close()
         raise
@@ -159,6 +166,7 @@ def build(
     state_dir: Path,
     parts: Parts,
     *,
+    is_due: bool = True,
     on_close: Callable[[], None] = lambda: None,
 ) -> Mount:
     """Put the file system together over a store, and recover what an earlier one left."""
@@ -168,7 +176,7 @@ def build(
         area = StagingArea(
             state_dir / STAGING_NAME, reserve=DEFAULT_RESERVE if reserve is None else reserve
         )
-        fs = _file_system(config, journal, area, parts)
+        fs = _file_system(config, journal, area, parts, is_due=is_due)
     except BaseException:
         journal.close()
         raise
@@ -177,7 +185,7 @@ def build(
 
 
 def _file_system(
-    config: MountConfig, journal: Journal, area: StagingArea, parts: Parts
+    config: MountConfig, journal: Journal, area: StagingArea, parts: Parts, *, is_due: bool
 ) -> FileSystem:
     tree = _tree(config, parts)
     memory = config.cache.memory
@@ -215,11 +223,19 @@ def _file_system(
         tree=tree,
         files=files,
         names=names,
+        uploads=Uploads(
+            tree=tree,
+            files=files,
+            kept=kept,
+            store=parts.store,
+            journal=journal,
+            clock=parts.clock,
+        ),
         store=parts.store,
         reader=reader,
         clock=parts.clock,
     )
-    files.adopt(promised)
+    files.adopt(promised, is_due=is_due)
     return fs
 
 

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ossfs.errors import OssfsError
+
 Handler = Callable[[Mapping[str, Any]], Any]
 
 LONGEST_PATH = 107  # sun_path of unix(7) holds 108 bytes, the last one 0
@@ -97,6 +99,8 @@ class Server:
             return json.dumps({"error": "unknown command"}).encode()
         try:
             return json.dumps({"ok": handler(request)}).encode()
+        except OssfsError as error:
+            return json.dumps({"error": str(error) or type(error).__name__}).encode()
         except Exception as error:  # noqa: BLE001  # told to who asked; the mount goes on
             return json.dumps({"error": f"{type(error).__name__}: {error}"}).encode()
 

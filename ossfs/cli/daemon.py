@@ -26,9 +26,10 @@ import click
 from ossfs.cli import mountpoint as kernel
 from ossfs.cli.control import Server
 from ossfs.cli.explain import explain
+from ossfs.cli.handlers import upload_handlers
 from ossfs.cli.session import Mount, Session
 from ossfs.cli.state import Record, StateDirectory
-from ossfs.config import MountConfig
+from ossfs.config import MountConfig, written
 from ossfs.errors import InvalidOption, MountFailed, OssfsError
 from ossfs.observe import logs
 
@@ -137,6 +138,7 @@ def _serve(mount: Mount, state: StateDirectory, config: MountConfig, session: Se
         "status": lambda _: _status(mount),
         "drain": lambda request: _drain(mount, request.get("deadline_s")),
         "hurry": lambda _: session.hurry(),
+        **upload_handlers(mount),
     }
     with closing(Server(state.path, handlers)) as control:
         state.describe(_record(config, session.mountpoint, socket=str(control.path)))
@@ -155,6 +157,7 @@ def _record(config: MountConfig, mountpoint: Path, *, socket: str) -> Record:
         pid=os.getpid(),
         started_ns=time.time_ns(),
         socket=socket,
+        options=written(config),
     )
 
 

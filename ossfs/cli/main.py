@@ -22,7 +22,7 @@ COMMANDS = {
     "serve": ("ossfs.cli.serve:serve", "Run an object server for trying things out."),
     "status": ("ossfs.cli.status:status", "Show what is mounted and what is on its way."),
     "umount": ("ossfs.cli.umount:umount", "Finish the uploads of a mount, then unmount it."),
-    "uploads": ("ossfs.cli.uploads:uploads", "Show bytes that are not in a bucket yet."),
+    "uploads": ("ossfs.cli.uploads.group:uploads", "Show and settle what is not in a bucket yet."),
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ossfs.config import OPTIONS, MountConfig, resolve, split_o
+from ossfs.config import GROUPS, OPTIONS, MountConfig, Named, resolve, split_o
 from ossfs.config.kinds import BOOLEAN
 from ossfs.errors import InvalidOption
 
@@ -22,21 +22,32 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def config_flags(function: F) -> F:
     """Give a click command a flag for every option."""
-    for named in reversed(list(OPTIONS.values())):
-        words = named.option.doc.replace("`", "")
-        default = named.shown_default.replace("`", "")
-        if named.option.kind is BOOLEAN:
-            function = click.option(
-                f"{named.flag}/--no-{named.flag[2:]}", named.name, default=None, help=words
-            )(function)
-        else:
-            function = click.option(
-                named.flag,
-                named.name,
-                metavar=named.option.kind.metavar,
-                help=f"{words}  [default: {default}]",
-            )(function)
-    return function
+    return option_flags(*GROUPS)(function)
+
+
+def option_flags(*groups: str) -> Callable[[F], F]:
+    """Return what gives a click command a flag for every option of these groups."""
+
+    def decorate(function: F) -> F:
+        for named in reversed([one for one in OPTIONS.values() if one.group in groups]):
+            function = _flag(named)(function)
+        return function
+
+    return decorate
+
+
+def _flag(named: Named) -> Callable[[F], F]:
+    words = named.option.doc.replace("`", "")
+    default = named.shown_default.replace("`", "")
+    if named.option.kind is BOOLEAN:
+        flags = f"{named.flag}/--no-{named.flag[2:]}"
+        return click.option(flags, named.name, default=None, help=words)
+    return click.option(
+        named.flag,
+        named.name,
+        metavar=named.option.kind.metavar,
+        help=f"{words}  [default: {default}]",
+    )
 
 
 def read_config(
@@ -46,15 +57,19 @@ def read_config(
     words: dict[str, str] = {}
     for text in o:
         words.update(split_o(text))
-    given = {
+    config = resolve(url, flags=given_flags(flags), o=words, file=config_file)
+    if config.store.endpoint is None and config.store.region is None:
+        raise InvalidOption("where is the bucket? Give --endpoint URL or --region NAME")
+    return config
+
+
+def given_flags(flags: Mapping[str, Any]) -> dict[str, str]:
+    """Return the flags that were given, as `resolve` reads them."""
+    return {
         name: str(value).lower() if isinstance(value, bool) else value
         for name, value in flags.items()
         if value is not None
     }
-    config = resolve(url, flags=given, o=words, file=config_file)
-    if config.store.endpoint is None and config.store.region is None:
-        raise InvalidOption("where is the bucket? Give --endpoint URL or --region NAME")
-    return config
 
 
 @click.command(short_help="Mount a bucket as a directory.")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ossfs.cli import mountpoint as kernel
+from ossfs.cli.handlers import HasUploads
 from ossfs.errors import MountFailed
 
 logger = logging.getLogger("ossfs.cli")
@@ -26,7 +27,7 @@ POLL_S = 0.2
 LAST_STEPS_S = 3.0  # for requests under way once nobody waits for the uploads any more
 
 
-class Mount(Protocol):
+class Mount(HasUploads, Protocol):
     """What `ossfs.assembly.open_mount` returns, as far as this process uses it."""
 
     def serve(self, mountpoint: str, on_ready: Callable[[], None]) -> None:

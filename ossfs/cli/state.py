@@ -23,8 +23,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ossfs.config import MountConfig
@@ -46,6 +46,8 @@ class Record:
     started_ns: int
     socket: str
     """Where the process answers; empty as long as it is starting."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What was given to `ossfs mount` and is not the default, as -o writes it; no secrets."""
 
 
 def home() -> Path:
@@ -82,11 +84,9 @@ class StateDirectory:
         """
         explicit = config.writeback.state_dir
         if explicit is not None:
-            state = cls._try(explicit)
-            if state is None:
-                raise StateInUse(f"the state folder {explicit} is used by {_owner(explicit)}")
+            own = cls.of(explicit)
             _link(explicit)
-            return state
+            return own
         base = home() / folder_name(config)
         for number in range(1, MOST_MOUNTS + 1):
             path = base if number == 1 else base.with_name(f"{base.name}.{number}")
@@ -94,6 +94,14 @@ class StateDirectory:
             if state is not None:
                 return state
         raise StateInUse(f"{config.url} is mounted {MOST_MOUNTS} times already")
+
+    @classmethod
+    def of(cls, path: Path) -> "StateDirectory":
+        """Lock a folder that is there. StateInUse names the owner; InvalidOption."""
+        state = cls._try(path)
+        if state is None:
+            raise StateInUse(f"the state folder {path} is used by {_owner(path)}")
+        return state
 
     @classmethod
     def _try(cls, path: Path) -> "StateDirectory | None":

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from ossfs.cli.uploads import Found, find
+from ossfs.cli.uploads.found import Found, find
 from ossfs.cli.wording import age_text, left_text, waited_for
 
 

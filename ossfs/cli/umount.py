@@ -29,7 +29,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from ossfs.cli import mountpoint as kernel
 from ossfs.cli.control import Client, ControlError
 from ossfs.cli.state import Record, is_live, owner_of, read_record
-from ossfs.cli.uploads import offline
+from ossfs.cli.uploads.found import offline
 from ossfs.cli.wording import left_text, upload_lines, waited_for
 from ossfs.config.kinds import parse_duration
 from ossfs.errors import InvalidOption, JournalDamaged, MountFailed

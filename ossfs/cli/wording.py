@@ -39,14 +39,49 @@ def left_text(uploads: Sequence[Mapping[str, Any]]) -> str:
 
 
 def upload_lines(uploads: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One line per upload: state, progress, age, key, and the error if there is one."""
+    """One line per upload: id, state, progress, age, key, and the error if there is one."""
     lines = []
     for one in uploads:
-        done = f"{one['parts_done']}/{one['parts_total']} parts" if one["parts_total"] > 1 else ""
         lines.append(
-            f"{one['state']:<9}  {size_text(one['size']):>9}  {done:>13}"
-            f"  {age_text(one['since_ns']):>7}  {one['key']}"
+            f"{one['id']:>4}  {state_text(one):<9}  {size_text(one['size']):>9}"
+            f"  {progress_text(one):>13}  {age_text(one['since_ns']):>7}  {one['key']}"
         )
         if one["error"]:
-            lines.append(f"           {one['error']}")
+            lines.append(f"      {one['error']}")
     return lines
+
+
+def state_text(one: Mapping[str, Any]) -> str:
+    """Say `open` of a file that waits for its writer."""
+    return "open" if one["is_open"] and one["state"] == "waiting" else str(one["state"])
+
+
+def progress_text(one: Mapping[str, Any]) -> str:
+    """Parts done, or how much of it: `3/12 parts`, `42 %`; nothing when nothing is sent."""
+    if one["parts_total"] > 1:
+        return f"{one['parts_done']}/{one['parts_total']} parts"
+    if one["sent"] and one["size"]:
+        return f"{100 * one['sent'] // one['size']} %"
+    return ""
+
+
+def way_on(state: str, url: str, *, is_mounted: bool) -> str:
+    """Say how to go on with a file in this state."""
+    if state in {"waiting", "uploading"}:
+        if is_mounted:
+            return "goes to the bucket by itself; `ossfs uploads watch` shows how far it is"
+        return f"goes on when {url} is mounted, or now with `ossfs uploads resume ID`"
+    if state == "failed":
+        later = "is tried again by itself" if is_mounted else f"goes on when {url} is mounted"
+        return f"{later}, or now with `ossfs uploads resume ID`; `discard ID` gives it up"
+    if state == "draft":
+        return (
+            "was never closed; `ossfs uploads resume ID` uploads a new file as it is,"
+            " `export ID FILE` saves it elsewhere, `discard ID` deletes it"
+        )
+    if state == "conflict":
+        return (
+            "theirs stays in the bucket; `ossfs uploads export ID FILE` saves yours,"
+            " `discard ID` deletes it"
+        )
+    return "`ossfs uploads export ID FILE` saves what is left, `discard ID` deletes it"

@@ -23,7 +23,7 @@ from ossfs.config.groups import (
     PosixConfig,
     WritebackConfig,
 )
-from ossfs.config.sources import GROUPS, OPTIONS, Named, read_file, resolve, split_o
+from ossfs.config.sources import GROUPS, OPTIONS, Named, read_file, resolve, split_o, written
 from ossfs.config.store_groups import CredentialsConfig, ObjectsConfig, StoreConfig
 from ossfs.config.urls import BucketUrl, parse_url
 
@@ -44,4 +44,5 @@ __all__ = [
     "read_file",
     "resolve",
     "split_o",
+    "written",
 ]

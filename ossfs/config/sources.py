@@ -137,6 +137,16 @@ def read_file(path: Path) -> dict[str, str]:
     return found
 
 
+def written(config: MountConfig) -> dict[str, str]:
+    """Write what is not the default in such a way that `resolve` reads it: the flags."""
+    found: dict[str, str] = {}
+    for named in OPTIONS.values():
+        value = getattr(getattr(config, named.group), named.attribute)
+        if value != named.default:
+            found[named.name] = named.option.kind.show(value)
+    return found
+
+
 def _as_text(named: Named, value: str | float) -> str:
     """Write a TOML value as it would be written on the command line."""
     if isinstance(value, bool):

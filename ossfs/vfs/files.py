@@ -177,8 +177,8 @@ class Files:
             clock=self._clock,
         )
 
-    def adopt(self, files: Iterable[PendingFile]) -> None:
-        """Take over what an earlier mount promised; it goes on into the bucket."""
+    def adopt(self, files: Iterable[PendingFile], *, is_due: bool = True) -> None:
+        """Take over what an earlier mount promised; if it is due, it goes on into the bucket."""
         for pending in files:
             attributes = read_attributes(
                 pending.headers,
@@ -194,7 +194,8 @@ class Files:
                 has_object=True,  # perhaps: its request may have been the last before the crash
             )
             self.tree.nodes.add(node)
-            self.scheduler.later(node)
+            if is_due:
+                self.scheduler.later(node)
 
     # Changing
 

@@ -31,6 +31,7 @@ from ossfs.vfs.pages import Caching
 from ossfs.vfs.posix import Attributes, new_attributes
 from ossfs.vfs.reader import ObjectReader, VersionReader
 from ossfs.vfs.tree import Found, Listed, Stat, Tree
+from ossfs.vfs.uploads import Uploads
 from ossfs.writeback.pending import Piece, UploadStatus
 
 Fh = NewType("Fh", int)
@@ -59,11 +60,13 @@ class FileSystem:
         tree: Tree,
         files: Files,
         names: Names,
+        uploads: Uploads,
         store: ObjectStore,
         reader: ObjectReader,
         clock: Clock,
     ) -> None:
         self.names = names
+        self.uploads = uploads
         self._tree = tree
         self._files = files
         self._store = store
@@ -356,11 +359,7 @@ class FileSystem:
 
     def status(self) -> list[UploadStatus]:
         """Describe what is not in the bucket yet, and what is kept for the user."""
-        dirty = [node for node in self._tree.nodes if node.pending.is_dirty]
-        return [
-            *(replace(node.pending.status(), is_open=node.handles > 0) for node in dirty),
-            *self._files.kept.status(),
-        ]
+        return self.uploads.status()
 
     def drain(self, deadline_s: float | None) -> bool:
         """Bring everything that nobody has open into the bucket; False: something is left."""

@@ -1,35 +1,61 @@
 """
-What is kept on the local disk for somebody to decide about: drafts and conflicts.
+What is kept on the local disk for somebody to decide about: drafts, conflicts, lost files.
 
 Nobody promised a draft to the bucket, and a conflict found no place there. Their rows in
 the journal and their staging files stay until a person, or a new write of the same file,
-makes them superfluous. `Kept` is the one list of them that a mount has; what leaves it is
-not shown any more.
+makes them superfluous. Of a lost file there are only bytes (`ossfs.writeback.lost`).
+`Kept` is the one list of them that a mount has; what leaves it is not shown any more.
+
+A state folder that nobody has mounted can be looked through in the same way: then what was
+promised is in the list, too.
 
 Threads: any method from any thread. The lock guards the table and that it agrees with the
 journal; it may be held during a transaction, never during a request. Who holds it takes no
 other lock but the journal's.
 """
 
-import contextlib
+import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ossfs.clock import Clock
+from ossfs.errors import NoSuchUpload, OssfsError
+from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import FileId, FileRecord, FileState
-from ossfs.writeback.pending import UploadStatus
+from ossfs.journal.records import (
+    Content,
+    FileId,
+    FileRecord,
+    FileState,
+    UploadRecord,
+    Version,
+)
+from ossfs.store.api import ObjectStore
+from ossfs.writeback.details import Details, describe, detailed
+from ossfs.writeback.lost import LOST_NAME, lost_files
+from ossfs.writeback.pending import PendingFile, UploadStatus
+from ossfs.writeback.restoring import restore
 from ossfs.writeback.staging import StagingArea
+
+log = logging.getLogger(__name__)
+
+
+class Refused(OssfsError):
+    """This cannot be done with this file; the message says why, and what can be."""
 
 
 class Kept:
-    """The drafts and conflicts of one state folder."""
+    """The drafts, conflicts and lost files of one state folder."""
 
     def __init__(self, *, journal: Journal, area: StagingArea) -> None:
         self._journal = journal
         self._area = area
+        self._lost = area.folder.with_name(LOST_NAME)
         self._lock = threading.RLock()
         self._records: dict[FileId, FileRecord] = {}  # guarded by the lock
+
+    # The table
 
     def add(self, records: Iterable[FileRecord]) -> None:
         """Keep these; their rows and staging files are there already."""
@@ -43,7 +69,7 @@ class Kept:
             self.add(record for record in files if record.state is FileState.CONFLICT)
 
     def records(self) -> list[FileRecord]:
-        """Return all of them, oldest first."""
+        """Return those that the journal knows, oldest first."""
         with self._lock:
             return [self._records[file_id] for file_id in sorted(self._records)]
 
@@ -51,10 +77,6 @@ class Kept:
         """Return one of them; None: it is not kept, or not any more."""
         with self._lock:
             return self._records.get(file_id)
-
-    def status(self) -> list[UploadStatus]:
-        """Describe them for a person."""
-        return [describe(record, self._area.folder) for record in self.records()]
 
     def draft_of(self, key: str) -> FileRecord | None:
         """Return the latest draft of a key, with what is known of its upload."""
@@ -83,33 +105,136 @@ class Kept:
         with self._lock:
             return self._records.pop(file_id, None)
 
+    # For a person
 
-def describe(record: FileRecord, staging: Path) -> UploadStatus:
-    """Describe a file of the journal for a person; `staging` is the folder of its bytes."""
-    upload = record.upload
-    parts = () if upload is None else upload.parts
-    state = record.state.value
-    if record.state is FileState.PROMISED:
-        state = "failed" if record.error else "waiting"
-    path = "" if record.staging is None else str(staging / record.staging)
-    return UploadStatus(
-        id=str(record.id),
-        key=record.key,
-        state=state,
-        size=_size(record, path),
-        sent=sum(part.size for part in parts),
-        parts_total=0,
-        parts_done=len(parts),
-        generation=record.generation,
-        error=record.error,
-        since_ns=record.created_ns,
-        staging=path,
-    )
+    def status(self) -> list[UploadStatus]:
+        """Describe them for a person."""
+        known = [describe(record, self._area.folder) for record in self.records()]
+        return known + [details.status for details in lost_files(self._lost)]
+
+    def details(self, name: str) -> Details | None:
+        """Describe the one whose id is `name` completely; None: there is none."""
+        record = self._named(name)
+        if record is not None:
+            return detailed(record, self._area.folder)
+        return next((one for one in lost_files(self._lost) if one.status.id == name), None)
+
+    def abort(self, name: str, store: ObjectStore) -> bool:
+        """
+        Abort the upload of a file at the store and keep its local bytes.
+
+        False: it has none. The errors of `ObjectStore.abort_upload`: it is still known.
+        """
+        record = self._named(name)
+        if record is None or record.upload is None:
+            return False
+        abort_at(store, record.upload)
+        with self._lock:
+            self._journal.upload_gone(record.id)
+            self._reload_locked(record.id)
+        return True
+
+    def discard(self, name: str, store: Callable[[], ObjectStore]) -> None:
+        """
+        Delete the local bytes of a file, and all that is known of it.
+
+        Its upload at the store, if it has one, is aborted first; the errors of
+        `ObjectStore.abort_upload`: nothing has changed here.
+        """
+        details = self.details(name)
+        if details is None:
+            return
+        if details.upload is not None:
+            self.abort(name, store())
+        record = self._named(name)
+        if record is not None:
+            self.drop(record.id)
+        elif details.status.state == "lost":
+            Path(details.status.staging).unlink(missing_ok=True)
+        log.info("discarded %s (%d bytes)", details.status.key, details.status.size)
+
+    def fetch(self, name: str, extent: Extent, store: ObjectStore) -> bytes:
+        """
+        Return bytes of the version that an edit is based on.
+
+        Refused: there is none. PreconditionFailed, NoSuchKey: it is not there any more.
+        """
+        record = self._named(name)
+        if record is None or record.base is None:
+            raise Refused(f"{name} is not an edit of an object")
+        return fetch_base(store, record.base, extent)
+
+    def promise(self, name: str, *, clock: Clock) -> PendingFile:
+        """
+        Promise a draft of a new file to the bucket as it is; what it holds is all of it.
+
+        Its bytes and the promise are on disk when this returns. Refused: it is no draft of
+        a new file.
+        """
+        record = self._named(name)
+        if record is None:
+            raise Refused(f"there is no file {name} any more")
+        refuse_to_resume(detailed(record, self._area.folder))
+        assert record.staging is not None  # noqa: S101 - a draft without bytes is not kept
+        size = (self._area.folder / record.staging).stat().st_size
+        whole = [Extent(0, size)] if size else []
+        content = Content(size=size, present=whole, dirty=whole, base_limit=0)
+        staged = self._area.open(record.staging, content)
+        try:
+            staged.sync()
+            generation = max(1, record.generation)
+            self._journal.promise(
+                record.id,
+                generation=generation,
+                base=None,
+                staging=record.staging,
+                content=content,
+                headers=record.headers,
+            )
+        finally:
+            staged.close()
+        with self._lock:
+            self._reload_locked(record.id)
+            promised = self._records.pop(record.id)
+        return restore(promised, self._journal, self._area, clock)
+
+    def _named(self, name: str) -> FileRecord | None:
+        return self.get(FileId(int(name))) if name.isdecimal() else None
+
+    def _reload_locked(self, file_id: FileId) -> None:
+        self._records.update(
+            (record.id, record) for record in self._journal.load().files if record.id == file_id
+        )
 
 
-def _size(record: FileRecord, path: str) -> int:
-    if record.content is not None:
-        return record.content.size
-    with contextlib.suppress(OSError):  # a draft whose file was never made
-        return Path(path).stat().st_size if path else 0
-    return 0
+def refuse_to_resume(details: Details) -> None:
+    """Say why a kept file is not brought to the bucket. Refused, unless it can be."""
+    status = details.status
+    way = f"`ossfs uploads export {status.id} FILE` writes what is here to a file"
+    if status.state == "draft" and details.base is not None:
+        raise Refused(
+            f"{status.key} is an unfinished edit of a version in the bucket, and nobody knows"
+            f" what else was to be changed; {way}"
+        )
+    if status.state == "conflict":
+        raise Refused(
+            f"{status.key} was changed by somebody else, and theirs stays; {way},"
+            " which can be compared and copied over theirs"
+        )
+    if status.state == "lost":
+        raise Refused(f"{status.key} is damaged: {status.error}; {way}")
+
+
+def fetch_base(store: ObjectStore, base: Version, extent: Extent) -> bytes:
+    """Return bytes of that version. PreconditionFailed, NoSuchKey: it is not there any more."""
+    return bytes(store.get(base.key, extent, if_match=base.etag).data)
+
+
+def abort_at(store: ObjectStore, upload: UploadRecord) -> None:
+    """Abort one of our uploads; one that is gone is no error. Other errors of the store."""
+    if upload.upload_id is None:
+        return
+    try:
+        store.abort_upload(upload.key, upload.upload_id)
+    except NoSuchUpload:
+        log.debug("upload %s of %s was gone", upload.upload_id, upload.key)

@@ -19,8 +19,11 @@ from ossfs.journal.journal import Journal
 from ossfs.journal.records import FileRecord, FileState, Ledger
 from ossfs.store.api import ObjectStore
 from ossfs.writeback.aside import delete_version
-from ossfs.writeback.kept import Kept, describe
+from ossfs.writeback.details import describe
+from ossfs.writeback.kept import Kept
+from ossfs.writeback.lost import LOST_NAME, lost_files
 from ossfs.writeback.pending import PendingFile, UploadStatus
+from ossfs.writeback.restoring import restore
 from ossfs.writeback.staging import StagingArea
 
 log = logging.getLogger(__name__)
@@ -44,7 +47,7 @@ def recover(journal: Journal, area: StagingArea, kept: Kept, *, clock: Clock) ->
             known.add(record.staging)
         if record.state is FileState.PROMISED:
             try:
-                files.append(_restore(record, journal, area, clock))
+                files.append(restore(record, journal, area, clock))
             except OSError as error:
                 others.append(_given_up(record, journal, error))
         else:
@@ -81,37 +84,18 @@ def pending(state_dir: Path) -> list[UploadStatus]:
     """
     Describe what a state folder holds that is not in the bucket. JournalDamaged.
 
-    An empty list when there is no journal.
+    Without a journal, that is what is lost.
     """
     path = state_dir / JOURNAL_NAME
+    lost = [one.status for one in lost_files(state_dir / LOST_NAME)]
     if not path.exists():
-        return []
+        return lost
     journal = Journal(path, clock=SystemClock(), read_only=True)
     try:
         files = journal.load().files
     finally:
         journal.close()
-    return [describe(record, state_dir / STAGING_NAME) for record in files]
-
-
-def _restore(record: FileRecord, journal: Journal, area: StagingArea, clock: Clock) -> PendingFile:
-    pending = PendingFile(
-        record.key,
-        base=record.base,
-        headers=record.headers,
-        area=area,
-        journal=journal,
-        clock=clock,
-    )
-    if record.staging is not None and record.content is not None:
-        pending.staged = area.open(record.staging, record.content)
-        pending.has_new_content = pending.is_content_recorded = True
-    pending.file_id = record.id
-    pending.generation = record.generation
-    pending.upload = record.upload
-    pending.error = record.error
-    pending.since_ns = record.created_ns
-    return pending
+    return [describe(record, state_dir / STAGING_NAME) for record in files] + lost
 
 
 def _given_up(record: FileRecord, journal: Journal, error: OSError) -> FileRecord:

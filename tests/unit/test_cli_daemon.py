@@ -34,6 +34,8 @@ class Status:
     generation: int = 1
     error: str = ""
     since_ns: int = 0
+    id: str = "1"
+    is_open: bool = False
 
 
 class FakeMount:

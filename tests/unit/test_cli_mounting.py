@@ -234,7 +234,7 @@ def test_umount_ends_in_time_and_says_what_is_left(mount, ossfs, directory, emul
     assert 1 == done.returncode
     assert "not in the bucket yet: 1 file, 1 kB" in done.stderr
     assert not os.path.ismount(directory)
-    assert "(goes on when it is mounted;" in ossfs("uploads", "list").stdout
+    assert "waiting: goes on when oss://" in ossfs("uploads", "list").stdout
 
     emulator.clear_faults()
     assert 0 == mount().returncode

@@ -73,7 +73,7 @@ def test_bytes_that_are_lost_are_named(core, expect_log):
     records = core.ledger().files
     (core.state_dir / "staging" / records[0].staging).unlink()
 
-    assert [("f", "conflict")] == [(one.key, one.state) for one in recovered(core)]
+    assert [("f", "lost")] == [(one.key, one.state) for one in recovered(core)]
     assert LARGE == core.objects()["g"]
 
 

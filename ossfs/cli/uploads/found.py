@@ -1,0 +1,76 @@
+"""
+What the state folders of this user hold that is not in a bucket.
+
+A live mount is asked through its control socket; for the others the journal is read,
+without changing it.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ossfs.cli.control import Client, ControlError
+from ossfs.cli.state import Record, folders, is_live, read_record
+from ossfs.errors import JournalDamaged
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one state folder holds."""
+
+    state_dir: Path
+    record: Record | None
+    is_mounted: bool
+    uploads: list[dict[str, Any]]
+    error: str = ""
+    """Why the uploads are not known."""
+
+    @property
+    def title(self) -> str:
+        """Name it for a person."""
+        if self.record is None:
+            return str(self.state_dir)
+        if self.is_mounted:
+            return f"{self.record.url}, mounted at {self.record.mountpoint}"
+        return f"{self.record.url}, not mounted (in {self.state_dir})"
+
+    def is_called(self, word: str) -> bool:
+        """Say whether `word` is its URL, mount point or state folder."""
+        path = Path(word).expanduser().absolute()
+        if path.resolve() == self.state_dir or word == self.state_dir.name:
+            return True
+        if self.record is None:
+            return False
+        return word.rstrip("/") == self.record.url or str(path) == self.record.mountpoint
+
+
+def find() -> Iterator[Found]:
+    """Look into every state folder of this user."""
+    for folder in folders():
+        yield look(folder)
+
+
+def look(folder: Path) -> Found:
+    """Look into one state folder."""
+    record, live = read_record(folder), is_live(folder)
+    try:
+        uploads = ask(record) if live and record is not None else offline(folder)
+    except (ControlError, JournalDamaged) as error:
+        return Found(folder, record, live, [], str(error))
+    return Found(folder, record, live, uploads)
+
+
+def ask(record: Record) -> list[dict[str, Any]]:
+    """Return the uploads of a live mount. ControlError."""
+    with closing(Client(record.socket)) as client:
+        uploads: list[dict[str, Any]] = client.ask("status")
+        return uploads
+
+
+def offline(folder: Path) -> list[dict[str, Any]]:
+    """Return the uploads in the journal of a folder nobody uses. JournalDamaged."""
+    from ossfs.writeback.recovery import pending  # noqa: PLC0415  # rarely needed
+
+    return [asdict(one) for one in pending(folder)]
