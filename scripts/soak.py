@@ -71,7 +71,9 @@ def main() -> int:
         kept = Path(tempfile.gettempdir(), f"ossfs-soak-failed-{seed}")
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(arguments.work, kept, symlinks=True, ignore=_not_needed)
-        print(f"seed {seed}, round {soak.totals.rounds + 1}: {error}\nkept: {kept}")
+        print(f"seed {seed}, round {soak.totals.rounds + 1}: {error}")
+        print("\n".join(line for key in error.keys for line in soak.told(key)))
+        print(f"kept: {kept}")
         return 1
     print(soak.totals)
     return 0

@@ -5,8 +5,8 @@ The rules, which are those of docs/durability.md:
 
 - A file whose last `close` or `fsync` returned 0 has that content, or that of a later
   `close` or `fsync` that was begun; never anything in between.
-- What is brought to the bucket in the background (after a failure, after truncate by name,
-  and always with `durability = "journal"`) may also be what it was after any later change.
+- With `durability = "journal"` it may also be what it was after any later change.
+- A truncate by name counts as a close, unless somebody has the file open.
 - A file that was never closed or synced may be missing; then nothing else is there, but what
   it was renamed over.
 - A rename or unlink that returned 0 has happened; one under way has happened or has not.
@@ -239,8 +239,16 @@ class Replay:
             self._open[event["fd"]].changed(_print(event))
             return
         file = self.names[event["path"]]
-        file.is_loose = True
         file.changed(_print(event))
+        file.may_be_committed()
+
+    def _end_truncate(self, event: Event) -> None:
+        file = self.names.get(event.get("path", ""))
+        if file is not None and not self._is_open(file):
+            file.settled(is_loose=self._is_loose)
+
+    def _is_open(self, file: File) -> bool:
+        return any(file is one for one in self._open.values())
 
     def _begin_fsync(self, event: Event) -> None:
         self._open[event["fd"]].may_be_committed()

@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,11 @@ KEPT = ("draft",)
 
 
 class Wrong(Exception):
-    """Something that must not be; the message says what."""
+    """Something that must not be; the message says what, `keys` which files are meant."""
+
+    def __init__(self, message: str, *, keys: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.keys = keys
 
 
 class Mount:
@@ -130,9 +135,10 @@ class Mount:
     def settled(self) -> list[dict[str, Any]]:
         """Wait until nothing is on its way; return the drafts. Wrong: it takes too long."""
         give_up = time.monotonic() + PATIENCE_S
-        while left := self._unexplained(self.journal()):
-            if time.monotonic() > give_up:
-                raise Wrong(f"left after {PATIENCE_S:.0f} s: {left}\n{self.end_of_log()}")
+        while left := self._unexplained(ledger := self.journal()):
+            conflicts = [row["key"] for row in ledger["files"] if row["state"] == "conflict"]
+            if conflicts or time.monotonic() > give_up:
+                raise Wrong(f"left in the journal: {left}\n{self.end_of_log()}", keys=conflicts)
             time.sleep(POLL_S)
         drafts = self.uploads()
         others = [one for one in drafts if one["state"] not in KEPT]

@@ -188,15 +188,14 @@ class Soak:
         replays = []
         stored = self.bucket.objects()
         for name, before in self._seen.items():
-            events = _events(self._logs[name])
             replay = Replay(before, is_loose=self.plan.durability == "journal", killed_at=killed_at)
-            replay.run(events)
+            replay.run(_events(self._logs[name]))
             replays.append(replay)
             problems += [f"{name}: {fault}" for fault in replay.faults]
             seen = self._look(name)
             for problem in replay.problems(seen):
                 problems.append(f"{name}/{problem}")
-                problems += _told(events, problem.split(":")[0])
+                problems += self.told(f"{name}/{problem.split(':')[0]}")
             in_bucket = {
                 key.removeprefix(f"{name}/"): found
                 for key, found in stored.items()
@@ -211,6 +210,12 @@ class Soak:
         if problems:
             raise Wrong("\n".join(problems))
         return replays
+
+    def told(self, key: str) -> list[str]:
+        """Return the end of the story of a file, by the log of the worker that has it."""
+        name, _, path = key.partition("/")
+        lines = history(_events(self._logs[name]), path.partition(".conflict-")[0])
+        return [f"    {line}" for line in lines[-HISTORY_LINES:]]
 
     def _look(self, name: str) -> dict[str, Seen]:
         """Read everything below a worker's directory through the mount."""
@@ -242,7 +247,3 @@ class Soak:
 def _events(log: Path) -> list[dict[str, Any]]:
     lines = log.read_text().split("\n")
     return [json.loads(line) for line in lines[:-1]]
-
-
-def _told(events: list[dict[str, Any]], name: str) -> list[str]:
-    return [f"    {line}" for line in history(events, name)[-HISTORY_LINES:]]
