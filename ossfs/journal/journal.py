@@ -349,6 +349,17 @@ class Journal:
                 (move,),
             )
 
+    def move_left(self, move: IntentId) -> IntentId:
+        """Record that a file is renamed, and that its source is to be deleted later."""
+        with self._transaction(lasting=True) as db:
+            cursor = db.execute(
+                "INSERT INTO deletions (key, etag) SELECT source, etag FROM moves WHERE id = ?",
+                (move,),
+            )
+            db.execute("DELETE FROM moves WHERE id = ?", (move,))
+        assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
+        return IntentId(cursor.lastrowid)
+
     def end_move(self, move: IntentId, *, is_prefix: bool) -> None:
         """Record that a rename is finished, or was undone before anything was copied."""
         with self._transaction(lasting=is_prefix) as db:

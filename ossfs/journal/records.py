@@ -124,6 +124,11 @@ class MoveRecord:
     """For a file: attributes that go with the copy; None: the source's."""
     upload: CopyUpload | None = None
 
+    @property
+    def key(self) -> str:
+        """What is to go."""
+        return self.source
+
 
 @dataclass(frozen=True, slots=True)
 class DeletionRecord:

@@ -19,8 +19,9 @@ from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
 from ossfs.errors import EditConflict, NoSuchKey, OssfsError
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import DeletionRecord, Version
+from ossfs.journal.records import Version
 from ossfs.store.api import ObjectStore
+from ossfs.vfs.leftovers import RETRY_DELAY_S, Leftover, Leftovers
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.pages import KernelPages
 from ossfs.vfs.posix import Attributes, read_attributes
@@ -37,7 +38,6 @@ from ossfs.writeback.staging import StagingArea
 
 log = logging.getLogger(__name__)
 
-RETRY_DELAY_S = 1.0
 ATTRIBUTES_DELAY_S = 0.2  # chmod, chown and utimens mostly come together: one self-copy
 
 
@@ -68,8 +68,11 @@ class Files:
         self.kept = kept
         """Drafts and conflicts, of this mount and of those before it."""
         self.pages = KernelPages()
-        self.scheduler: Scheduler[FileNode | DeletionRecord] = Scheduler(
-            commit=self._work_off, clock=clock
+        self.scheduler: Scheduler[FileNode | Leftover] = Scheduler(
+            commit=self._work_off, describe=_unfinished, clock=clock
+        )
+        self.leftovers = Leftovers(
+            tree=tree, store=store, journal=journal, mover=mover, later=self.scheduler.later
         )
         self.unlinking = Unlinking(
             tree=tree,
@@ -78,6 +81,7 @@ class Files:
             committer=committer,
             journal=journal,
             aside=Aside(store=store, area=area, journal=journal, mover=mover),
+            leftovers=self.leftovers,
             later=self.scheduler.later,
         )
 
@@ -267,11 +271,11 @@ class Files:
                 self.scheduler.later(node, RETRY_DELAY_S)
             raise
 
-    def _work_off(self, work: FileNode | DeletionRecord) -> None:
-        if isinstance(work, DeletionRecord):
-            self.unlinking.delete(work)
-        else:
+    def _work_off(self, work: FileNode | Leftover) -> None:
+        if isinstance(work, FileNode):
             self._commit(work)
+        else:
+            self.leftovers.finish(work)
 
     def _commit(self, node: FileNode, *, is_asked_for: bool = False) -> None:
         """Bring it into the bucket; in the background not what is still being written."""
@@ -370,3 +374,9 @@ class Files:
         if is_idle:
             self.pages.closed(node)
             node.pending.drop_local()
+
+
+def _unfinished(work: FileNode | Leftover) -> str:
+    if isinstance(work, FileNode):
+        return f"{work.key} is not in the bucket yet"
+    return f"{work.key} is gone here, but not deleted yet"

@@ -23,16 +23,31 @@ class _Hidden:
 
 
 class HiddenNames:
-    """The keys of objects that were unlinked while open, in one mount."""
+    """The keys of objects and directories that nobody sees, in one mount."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()  # guards _names
+        self._changed = threading.Condition()  # guards all
         self._names: dict[str, _Hidden] = {}
+        self._prefixes: frozenset[str] = frozenset()  # replaced, never changed: read without it
 
     def hide(self, key: str, etag: str) -> None:
         """Let nobody see this version of an object."""
         with self._changed:
             self._names[key] = _Hidden(etag)
+
+    def hide_prefix(self, prefix: str) -> None:
+        """Let nobody see a directory, and nothing that is in it."""
+        with self._changed:
+            self._prefixes |= {prefix}
+
+    def unhide_prefix(self, prefix: str) -> None:
+        """Let a directory of this name be seen: nothing of the old one is there any more."""
+        with self._changed:
+            self._prefixes -= {prefix}
+
+    def covers(self, key: str) -> bool:
+        """Say whether a key is, or is in, a directory that nobody sees."""
+        return any(key.startswith(prefix) for prefix in self._prefixes)
 
     def unhide(self, key: str) -> None:
         """Let the object of this key be seen: it is another one now, or it is deleted."""

@@ -51,6 +51,7 @@ class Names:
         """Make a directory: one PUT. FileExistsError."""
         self._refuse_existing(path)
         directory = self._tree.keys.directory(path)
+        self._files.leftovers.clear(directory)
         attributes = new_attributes(
             stat.S_IFDIR | stat.S_IMODE(mode),
             uid=uid,
@@ -88,6 +89,7 @@ class Names:
             yield
         except BaseException:
             self._files.unlinking.unclaim(key)
+            self._tree.doubt(key)  # an object may be there
             raise
 
     def _refuse_existing(self, path: str) -> None:
@@ -99,6 +101,7 @@ class Names:
     def rmdir(self, path: str) -> None:
         """Remove an empty directory. NotADirectoryError; OSError (ENOTEMPTY)."""
         directory = self._tree.find_directory(path)
+        self._files.leftovers.clear(directory)
         self._require_empty(directory, path)
         leftovers = self._files.unlinking.evacuate(directory)
         delete_all(self._store, [*leftovers, directory])
@@ -164,6 +167,8 @@ class Names:
 
     def _rename_directory(self, old: Found, new: Found | None, target: str) -> None:
         goal = self._tree.keys.directory(target)
+        for directory in (old.key, goal):
+            self._files.leftovers.clear(directory)
         if new is not None:
             if not new.entry.is_directory:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target)
@@ -186,7 +191,12 @@ class Names:
         with contextlib.ExitStack() as stack:
             for node in nodes:  # no commit may put a new version where it would be deleted
                 stack.enter_context(node.pending.moving())
-            self._mover.move_prefix(source, goal)
+            try:
+                leftover = self._mover.move_prefix(source, goal)
+            except OssfsError:
+                self._tree.directories.forget(goal)
+                self._tree.doubt(goal)
+                raise
             for node in nodes:
                 self._follow(node, moved(node.key, source, goal))
         for directory in (source, goal):
@@ -196,6 +206,8 @@ class Names:
         self._tree.directories.put(*split(goal), DIRECTORY)
         self._tree.objects.rename(source, goal)
         self._tree.inodes.renamed(source, goal)
+        if leftover is not None:
+            self._files.leftovers.hide(leftover)
 
     def _follow(self, node: FileNode, key: str) -> None:
         """Let an open file go on under the key its object has been moved to."""
@@ -239,7 +251,7 @@ class Names:
         with self._claimed(key), node.pending.moving() as headers:
             base = node.pending.base
             assert base is not None  # noqa: S101 - a clean file has an object
-            version = self._mover.move_object(base, key, headers=headers)
+            version, leftover = self._mover.move_object(base, key, headers=headers)
             node.pending.moved(key, version, headers)
         self._tree.gone(source)
         self._tree.nodes.rename(node, key)
@@ -247,6 +259,8 @@ class Names:
             version.etag, version.size, None, node.pending.headers, self._clock.monotonic()
         )
         self._tree.published(key, known)
+        if leftover is not None:
+            self._files.leftovers.hide(leftover)
 
     # Recovery
 
@@ -261,6 +275,8 @@ class Names:
                     record.source,
                     record.target,
                 )
+                if record.is_prefix and record.is_copied:
+                    self._files.leftovers.hide(record)
 
 
 def symlink_attributes(*, uid: int, gid: int, now_ns: int) -> Attributes:

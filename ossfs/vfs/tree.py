@@ -107,10 +107,20 @@ class Tree:
         node = self.nodes.get(key)
         if node is not None:
             return Found(key, Entry(is_directory=False), node)
-        entry = self.directories.lookup(*split(key))
-        if entry is None or (not entry.is_directory and (key, entry.etag) in self.hidden):
+        if self.hidden.covers(key):
+            return None
+        entry = self._seen(key, self.directories.lookup(*split(key)))
+        if entry is None:
             return None
         return Found(key + "/" if entry.is_directory else key, entry)
+
+    def _seen(self, key: str, entry: Entry | None) -> Entry | None:
+        """Return what of an entry is not hidden."""
+        if entry is not None and entry.is_directory and self.hidden.covers(key + "/"):
+            entry = entry._replace(is_directory=False) if entry.etag else None
+        if entry is None or entry.is_directory or (key, entry.etag) not in self.hidden:
+            return entry
+        return None
 
     def find_directory(self, path: str) -> str:
         """Return a directory's key. FileNotFoundError, NotADirectoryError."""
@@ -141,15 +151,12 @@ class Tree:
 
     def list(self, directory: str) -> dict[str, Listed]:
         """Return the names in a directory."""
-        entries = self.directories.entries(directory)
-        names = {
-            name: Listed(
-                self._ino(f"{directory}{name}/" if entry.is_directory else directory + name),
-                stat.S_IFDIR if entry.is_directory else 0,
-            )
-            for name, entry in entries.items()
-            if entry.is_directory or (directory + name, entry.etag) not in self.hidden
-        }
+        names = {}
+        for name, listed in self.directories.entries(directory).items():
+            entry = self._seen(directory + name, listed)
+            if entry is not None:
+                key = f"{directory}{name}/" if entry.is_directory else directory + name
+                names[name] = Listed(self._ino(key), stat.S_IFDIR if entry.is_directory else 0)
         for name, node in self.nodes.children(directory).items():
             if node.is_linked:
                 names[name] = Listed(node.ino, stat.S_IFMT(node.attributes.mode))

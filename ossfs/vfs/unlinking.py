@@ -12,28 +12,26 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 
-from ossfs.errors import OssfsError, StoreError
+from ossfs.errors import OssfsError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import DeletionRecord
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.keys import split
+from ossfs.vfs.leftovers import RETRY_DELAY_S, Leftovers
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Tree
-from ossfs.writeback.aside import Aside, delete_version, move_base
+from ossfs.writeback.aside import Aside, move_base
 from ossfs.writeback.commit import Committer
 
 log = logging.getLogger(__name__)
-
-RETRY_DELAY_S = 1.0
 
 
 class Unlinking:
     """
     Takes names away from file nodes.
 
-    `later` is called with what goes on in the background: a file whose commit was stopped,
-    or a deletion that `delete` is to be called for.
+    `later` is called with a file whose commit was stopped and goes on in the background.
     """
 
     def __init__(
@@ -45,7 +43,8 @@ class Unlinking:
         committer: Committer,
         journal: Journal,
         aside: Aside,
-        later: Callable[[FileNode | DeletionRecord, float], None],
+        leftovers: Leftovers,
+        later: Callable[[FileNode, float], None],
     ) -> None:
         self._tree = tree
         self._store = store
@@ -53,6 +52,7 @@ class Unlinking:
         self._committer = committer
         self._journal = journal
         self._aside = aside
+        self._leftovers = leftovers
         self._later = later
         # Guarded by the lock of the table of nodes: who reads the object of a hidden key.
         self._orphans: dict[str, FileNode] = {}
@@ -172,7 +172,7 @@ class Unlinking:
         try:
             base = self._aside.copy(node.pending, reserved)
         except (OssfsError, OSError):
-            self._later(reserved, 0.0)  # something may be there
+            self._leftovers.delete_soon(reserved)  # something may be there
             raise
         with self._tree.nodes.lock:
             node.copies.append(reserved)
@@ -229,34 +229,9 @@ class Unlinking:
         self._drop_copies(node)
         deletion, node.deletion = node.deletion, None
         if deletion is not None:
-            self._delete_soon(deletion)
+            self._leftovers.delete_soon(deletion)
 
     def _drop_copies(self, node: FileNode) -> None:
         copies, node.copies = node.copies, []
         for copy in copies:
-            self._delete_soon(copy)
-
-    def _delete_soon(self, deletion: DeletionRecord) -> None:
-        try:
-            self.delete(deletion)
-        except StoreError as error:
-            log.warning("%s is deleted later, not now: %s", deletion.key, error)
-            self._later(deletion, RETRY_DELAY_S)
-
-    def delete(self, deletion: DeletionRecord) -> None:
-        """
-        Delete a hidden version, unless its name was given to another object. StoreError.
-
-        While that is under way, nothing is certain: it is tried again.
-        """
-        key = deletion.key
-        if self._tree.nodes.get(key) is not None:
-            return  # a new file has taken the name; if it never comes, the next mount deletes
-        if self._tree.hidden.is_claimed(key):
-            self._later(deletion, RETRY_DELAY_S)
-            return
-        with self._tree.hidden.deletion(key, deletion.etag) as is_there:
-            if is_there:
-                delete_version(deletion, self._store)
-                self._tree.doubt(key)  # it may have been listed since
-        self._journal.end_deletion(deletion.id)
+            self._leftovers.delete_soon(copy)

@@ -14,9 +14,17 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import wait
 
-from ossfs.errors import NoSuchKey, NoSuchUpload, OssfsError, ServerFault, StoreError
+from ossfs.errors import (
+    AccessDenied,
+    NoSuchKey,
+    NoSuchUpload,
+    OssfsError,
+    ServerFault,
+    StoreError,
+    Transient,
+)
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import CopyUpload, IntentId, MoveRecord, Version
+from ossfs.journal.records import CopyUpload, DeletionRecord, IntentId, MoveRecord, Version
 from ossfs.store.api import Headers, ListedObject, ObjectStore
 from ossfs.transfer.copy import copy_object
 from ossfs.transfer.upload import find_unanswered
@@ -47,11 +55,16 @@ class Mover:
         )
         return Version(target, stored.etag, source.size)
 
-    def move_object(self, source: Version, target: str, *, headers: Headers | None) -> Version:
+    def move_object(
+        self, source: Version, target: str, *, headers: Headers | None
+    ) -> tuple[Version, DeletionRecord | None]:
         """
         Rename one version of an object; with `headers` its attributes change on the way.
 
-        NoSuchKey, PreconditionFailed: the source is not that version any more.
+        Returns the new version, and what is left to do: the deletion of the source, when the
+        store could not do it now. NoSuchKey, PreconditionFailed: the source is not that
+        version any more. AccessDenied may mean that the source may not be deleted: then both
+        are there.
         """
         move = self._journal.begin_move(source.key, target, etag=source.etag, headers=headers)
         try:
@@ -60,12 +73,24 @@ class Mover:
             self._journal.end_move(move, is_prefix=False)
             raise
         self._journal.move_copied(move, is_prefix=False)
-        self._store.delete(source.key)
+        try:
+            self._store.delete(source.key)
+        except Transient:
+            left = DeletionRecord(self._journal.move_left(move), source.key, source.etag)
+            return copied, left
+        except StoreError:
+            self._journal.end_move(move, is_prefix=False)
+            raise
         self._journal.end_move(move, is_prefix=False)
-        return copied
+        return copied, None
 
-    def move_prefix(self, source: str, target: str) -> int:
-        """Rename every object whose key begins with `source`; return how many there were."""
+    def move_prefix(self, source: str, target: str) -> MoveRecord | None:
+        """
+        Rename every object whose key begins with `source`.
+
+        Returns what `resume` is to be called for, when the store could not delete all of the
+        sources now. AccessDenied may mean that they may not be deleted: then both are there.
+        """
         objects = list(list_all(self._store, source))
         move = self._journal.begin_move(source, target)
         try:
@@ -76,9 +101,15 @@ class Mover:
             self._journal.end_move(move, is_prefix=True)
             raise
         self._journal.move_copied(move, is_prefix=True)
-        delete_all(self._store, [item.key for item in objects])
+        try:
+            delete_all(self._store, [item.key for item in objects])
+        except Transient:
+            return MoveRecord(move, source, "", target, is_prefix=True, is_copied=True)
+        except StoreError:
+            self._journal.end_move(move, is_prefix=True)
+            raise
         self._journal.end_move(move, is_prefix=True)
-        return len(objects)
+        return None
 
     def resume(self, record: MoveRecord) -> None:
         """Finish a move that a crash interrupted."""
@@ -223,7 +254,11 @@ def list_all(store: ObjectStore, prefix: str) -> Iterator[ListedObject]:
 
 
 def delete_all(store: ObjectStore, keys: Sequence[str]) -> None:
-    """Delete objects, in batches where the store has them. ServerFault: some are left."""
+    """
+    Delete objects, in batches where the store has them.
+
+    ServerFault: some are left; AccessDenied: they may not be deleted.
+    """
     batch = store.limits.max_delete
     if not batch:
         for key in keys:
@@ -233,7 +268,8 @@ def delete_all(store: ObjectStore, keys: Sequence[str]) -> None:
         failures = store.delete_many(keys[start : start + batch])
         if failures:
             first = failures[0]
-            raise ServerFault(
+            is_refused = first.code == "AccessDenied"
+            raise (AccessDenied if is_refused else ServerFault)(
                 f"{len(failures)} objects are not deleted: {first.message}",
                 operation="DeleteObjects",
                 bucket=store.name,

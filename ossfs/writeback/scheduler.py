@@ -40,11 +40,20 @@ class Scheduler(Generic[W]):
     """
     Runs `commit` for files handed to `later`, on up to `threads` daemon threads.
 
+    `describe` says in the log what has failed and is tried again.
     The threads start with the first file, after the process has become a daemon.
     """
 
-    def __init__(self, *, commit: Callable[[W], None], clock: Clock, threads: int = 4) -> None:
+    def __init__(
+        self,
+        *,
+        commit: Callable[[W], None],
+        clock: Clock,
+        threads: int = 4,
+        describe: Callable[[W], str] = lambda file: f"{file.key} is not in the bucket yet",
+    ) -> None:
         self._commit = commit
+        self._describe = describe
         self._clock = clock
         self._wanted_threads = threads
         self._changed = threading.Condition()
@@ -159,7 +168,6 @@ class Scheduler(Generic[W]):
             with self._changed:
                 retry_s = self._retry_s.get(file, FIRST_RETRY_S)
                 self._retry_s[file] = min(2 * retry_s, LAST_RETRY_S)
-            log.warning("%s is not in the bucket yet, next try in %.0f s: %s", file.key,
-                        retry_s, error)  # fmt: skip
+            log.warning("%s, next try in %.0f s: %s", self._describe(file), retry_s, error)
             return retry_s
         return None

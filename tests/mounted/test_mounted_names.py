@@ -83,6 +83,27 @@ def test_replacing_a_file_that_is_open(mounted, seen, emulator, poll, size, way)
     poll(mounted.is_clean)
 
 
+def test_a_rename_whose_deletion_fails(mounting, seen, emulator, poll):
+    """Both a file and a directory have one name at once, in the bucket a little later."""
+    mount = mounting().mount("--deadline", "1s")
+    (mount.path / "f").write_text("file")
+    (mount.path / "d").mkdir()
+    (mount.path / "d/in").write_text("inside")
+    emulator.add_fault("error", operation="Delete*", status=500)
+
+    os.rename(mount.path / "f", mount.path / "g")
+    os.rename(mount.path / "d", mount.path / "e")
+
+    assert ["e", "g"] == sorted(os.listdir(mount.path))
+    assert ("file", "inside") == ((mount.path / "g").read_text(), (mount.path / "e/in").read_text())
+    assert ["d/", "d/in", "e/", "e/in", "f", "g"] == seen.keys()
+    emulator.clear_faults()
+    poll(lambda: ["e/", "e/in", "g"] == seen.keys())
+    poll(mount.is_clean)
+    (mount.path / "d").mkdir()
+    assert [] == os.listdir(mount.path / "d")
+
+
 def test_an_unlinked_file_lives_until_it_is_closed(mounted, seen, poll):
     """Read, write and fstat go on; then the object is gone."""
     path = mounted.path / "f"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ossfs.clock import FakeClock
-from ossfs.errors import PreconditionFailed, ServerFault, Unreachable
+from ossfs.errors import AccessDenied, PreconditionFailed, ServerFault, Unreachable
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import Version
 from ossfs.store.api import BytesBody, DeleteFailure, Headers
@@ -77,7 +77,7 @@ def keys(store, prefix=""):
 def test_a_file_moves_with_what_is_stored_beside_it(store, mover, journal):
     """Bytes, content type and metadata arrive; two requests."""
     source = put(store, "a", color="red")
-    moved = mover.move_object(source, "b", headers=None)
+    moved, _ = mover.move_object(source, "b", headers=None)
 
     assert ["copy", "delete"] == store.requests
     info = store.head("b")
@@ -116,12 +116,39 @@ def test_a_copy_that_fails_leaves_nothing_to_finish(store, mover, journal):
     assert not journal.load().moves
 
 
+class Died(BaseException):
+    """The process ended here."""
+
+
 def interrupted(store, mover, source, target="b"):
-    """Rename, but for the deletion of the source; return what the journal says."""
-    store.failing["delete"] = Unreachable("no")
-    with pytest.raises(Unreachable):
+    """Rename, but die before the deletion of the source."""
+    store.failing["delete"] = Died()
+    with pytest.raises(Died):
         mover.move_object(source, target, headers=None)
     store.failing.clear()
+
+
+def test_a_deletion_that_fails_is_left_to_do(store, mover, journal):
+    """The file is renamed; the journal knows the version whose name is to go."""
+    source = put(store, "a")
+    store.failing["delete"] = Unreachable("no")
+
+    moved, left = mover.move_object(source, "b", headers=None)
+    assert "b" == moved.key
+    assert [left] == journal.load().deletions
+    assert ("a", source.etag) == (left.key, left.etag)
+    assert not journal.load().moves
+
+
+def test_a_deletion_that_is_refused_is_no_rename(store, mover, journal):
+    """Nothing is deleted behind the back of who was told that it failed."""
+    store.failing["delete"] = AccessDenied("no")
+
+    with pytest.raises(AccessDenied):
+        mover.move_object(put(store, "a"), "b", headers=None)
+    assert ["a", "b"] == keys(store)
+    assert not journal.load().moves
+    assert not journal.load().deletions
 
 
 def test_a_deletion_that_failed_is_finished_later(store, mover, journal):
@@ -188,7 +215,7 @@ def test_attributes_that_went_with_a_rename_are_done(store, mover, journal):
 def test_a_large_file_is_copied_in_parts(store, mover):
     """An object beyond the store's limit for one copy moves too, with its headers."""
     store._limits = replace(store.limits, max_copy=len(CONTENT) - 1)
-    moved = mover.move_object(put(store, "a", color="red"), "b", headers=None)
+    moved, _ = mover.move_object(put(store, "a", color="red"), "b", headers=None)
 
     assert CONTENT == store.get("b").data
     assert ({"color": "red"}, moved.etag) == (store.head("b").metadata, store.head("b").etag)
@@ -227,7 +254,7 @@ STAYED = ["d/", "d/e/", "d/e/g", "d/f", "d/large", "dd"]
 
 def test_a_directory_moves_whole(tree, mover, journal):
     """Every object below it, whatever its size, and nothing else."""
-    assert 5 == mover.move_prefix("d/", "t/")
+    assert mover.move_prefix("d/", "t/") is None
 
     assert MOVED == keys(tree)
     assert CONTENT * 3 == tree.get("t/large").data
@@ -287,8 +314,8 @@ def test_copies_that_vanish_are_noticed(tree, mover, monkeypatch):
 
 
 def interrupted_prefix(tree, mover):
-    tree.failing["delete_many"] = Unreachable("no")
-    with pytest.raises(Unreachable):
+    tree.failing["delete_many"] = Died()
+    with pytest.raises(Died):
         mover.move_prefix("d/", "t/")
     tree.failing.clear()
 
@@ -355,10 +382,13 @@ def test_deletions_go_one_by_one_where_there_are_no_batches(store):
     assert [] == keys(store)
 
 
-def test_a_deletion_that_is_refused_is_an_error(store, monkeypatch):
+@pytest.mark.parametrize(
+    ("code", "error"), [("AccessDenied", AccessDenied), ("InternalError", ServerFault)]
+)
+def test_a_deletion_that_is_refused_is_an_error(store, monkeypatch, code, error):
     """A batch answers with success although some keys are still there."""
-    refused = DeleteFailure("a", "AccessDenied", "no")
+    refused = DeleteFailure("a", code, "no")
     monkeypatch.setattr(store, "delete_many", lambda keys: [refused])
 
-    with pytest.raises(ServerFault, match="1 objects are not deleted: no"):
+    with pytest.raises(error, match="1 objects are not deleted: no"):
         delete_all(store, ["a"])
