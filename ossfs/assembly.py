@@ -43,9 +43,9 @@ from ossfs.writeback.kept import Kept
 from ossfs.writeback.moves import Mover
 from ossfs.writeback.pending import PendingFile, UploadStatus
 from ossfs.writeback.recovery import (
-    JOURNAL_NAME,
     STAGING_NAME,
     finish_deletions,
+    open_journal,
     recover,
 )
 from ossfs.writeback.staging import StagingArea
@@ -170,7 +170,7 @@ def build(
     on_close: Callable[[], None] = lambda: None,
 ) -> Mount:
     """Put the file system together over a store, and recover what an earlier one left."""
-    journal = Journal(state_dir / JOURNAL_NAME, clock=parts.clock)
+    journal = open_journal(state_dir, clock=parts.clock)
     try:
         reserve = config.writeback.reserve
         area = StagingArea(

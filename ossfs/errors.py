@@ -6,6 +6,7 @@ Everything that can go wrong, with the errno an application sees.
     ├── StagingFull                ENOSPC     local disk: the reserve would be touched
     ├── StateInUse                 EBUSY      another process owns the state directory
     ├── JournalDamaged             EIO        the journal cannot be read
+    │   └── JournalUnusable        EIO        nothing says that it is damaged: keep off
     ├── MountFailed                EIO        the mount did not come up; the message says why
     ├── UploadCancelled            ECANCELED  the file was unlinked, or the user said so
     ├── EditConflict               ESTALE     the edited object was changed by somebody else
@@ -73,6 +74,10 @@ class StateInUse(OssfsError):
 
 class JournalDamaged(OssfsError):
     """The journal exists but cannot be read."""
+
+
+class JournalUnusable(JournalDamaged):
+    """The journal is of a newer version, locked, or out of reach, and not to be touched."""
 
 
 class MountFailed(OssfsError):

@@ -14,6 +14,7 @@ from ossfs.errors import (
     CredentialsExpired,
     InvalidCredentials,
     JournalDamaged,
+    JournalUnusable,
     NoSuchBucket,
     OssfsError,
     StagingFull,
@@ -52,8 +53,11 @@ ADVICE: Mapping[type[OssfsError], str] = {
     Transient: "This may pass; try again. If it stays, check --endpoint ({endpoint}).",
     StagingFull: "Free some space on the disk of the state folder, or choose another with"
     " --state-dir.",
-    JournalDamaged: "The state folder holds bytes that are not in the bucket yet, so nothing in"
-    " it was touched. Keep a copy of it, then mount with another --state-dir.",
+    JournalUnusable: "The state folder may hold bytes that are not in the bucket yet, so nothing in"
+    " it was touched. Use the version of ossfs that wrote it, or see that this user may write"
+    " there; or mount with another --state-dir.",
+    JournalDamaged: "The journal is put aside by the next mount, and the local bytes that it told"
+    " of are kept in `lost+found` beside it; `ossfs uploads list` shows them.",
 }
 
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ossfs.clock import Clock
-from ossfs.errors import JournalDamaged, StagingFull
+from ossfs.errors import JournalDamaged, JournalUnusable, StagingFull
 from ossfs.journal.records import (
     Content,
     DeletionRecord,
@@ -54,8 +54,8 @@ class Journal:
     """
     The journal in the file `path`, made when it is not there.
 
-    JournalDamaged when the file is not a journal, is corrupted, or was written by a
-    newer version; StagingFull when the disk is full.
+    JournalDamaged when the file is not a journal, or is corrupted; JournalUnusable when it
+    was written by a newer version, or cannot be opened; StagingFull when the disk is full.
     """
 
     def __init__(self, path: Path, *, clock: Clock, read_only: bool = False) -> None:
@@ -82,7 +82,7 @@ class Journal:
         self._db.execute("PRAGMA foreign_keys = ON")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > len(MIGRATIONS):
-            raise JournalDamaged(f"{self._path} was written by a newer version of ossfs")
+            raise JournalUnusable(f"{self._path} was written by a newer version of ossfs")
         if read_only:
             return
         (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
@@ -105,7 +105,9 @@ class Journal:
         except sqlite3.OperationalError as error:
             if "full" in str(error):
                 raise StagingFull(f"{self._path}: {error}") from error
-            raise JournalDamaged(f"{self._path}: {error}") from error
+            is_damaged = "no such" in str(error)  # table or column
+            kind = JournalDamaged if is_damaged else JournalUnusable
+            raise kind(f"{self._path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise JournalDamaged(f"{self._path}: {error}") from error
 

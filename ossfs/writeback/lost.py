@@ -9,12 +9,14 @@ Threads: `set_aside` runs once, before a mount answers; the others from any thre
 """
 
 import contextlib
+import errno
 import json
 import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from ossfs.writeback.details import Details
 from ossfs.writeback.pending import UploadStatus
@@ -44,7 +46,7 @@ def set_journal_aside(journal: Path, now_ns: int) -> Path:
 
 def set_staging_aside(staging: Path, keys: Mapping[str, str]) -> list[Path]:
     """Move the staging files that hold something to `lost+found`; `keys` names those it can."""
-    names = [entry.name for entry in _files(staging) if entry.stat().st_blocks]
+    names = [entry.name for entry in _files(staging) if holds_data(entry)]
     if not names:
         return []
     folder = staging.with_name(LOST_NAME)
@@ -64,9 +66,21 @@ def set_staging_aside(staging: Path, keys: Mapping[str, str]) -> list[Path]:
     return moved
 
 
-def lost_files(folder: Path) -> Iterator[Details]:
-    """Describe what is in `lost+found`."""
-    keys = _remembered(folder)
+def holds_data(path: Path) -> bool:
+    """Say whether there is a file, and in it a byte that was written."""
+    try:
+        with path.open("rb") as file:
+            os.lseek(file.fileno(), 0, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENOENT):  # a hole, or nothing
+            return False
+        raise
+    return True
+
+
+def lost_files(folder: Path, keys: Mapping[str, str] = MappingProxyType({})) -> Iterator[Details]:
+    """Describe what is in `lost+found`; `keys` say what some of it was."""
+    keys = {**_remembered(folder), **keys}
     for entry in _files(folder):
         with contextlib.suppress(FileNotFoundError):  # discarded in this moment
             facts = entry.stat()

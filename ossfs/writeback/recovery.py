@@ -5,23 +5,35 @@ Promised files become `PendingFile`s again and go on into the bucket; drafts and
 stay where they are, for `ossfs uploads`; renames and deletions that had been begun are
 finished. Staging files that no journal row names were clean and are deleted.
 
-Threads: `recover` runs once, before the mount answers; `pending` reads the journal
-of a state folder beside whoever uses it.
+What is damaged is named and kept, and stops nothing else: a journal that cannot be read is
+put aside, and the bytes that it alone knew are moved to `lost+found`; a file whose local
+bytes are gone, or fewer than were promised, is kept and not uploaded.
+
+Threads: `open_journal` and `recover` run once, before the mount answers; `pending` reads
+the journal of a state folder beside whoever uses it.
 """
 
+import contextlib
 import logging
 from dataclasses import replace
 from pathlib import Path
 
 from ossfs.clock import Clock, SystemClock
-from ossfs.errors import StoreError
+from ossfs.errors import JournalDamaged, JournalUnusable, OssfsError, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import FileRecord, FileState, Ledger
+from ossfs.journal.salvage import keys_of_staging
 from ossfs.store.api import ObjectStore
 from ossfs.writeback.aside import delete_version
-from ossfs.writeback.details import describe
+from ossfs.writeback.details import describe, is_damaged
 from ossfs.writeback.kept import Kept
-from ossfs.writeback.lost import LOST_NAME, lost_files
+from ossfs.writeback.lost import (
+    LOST_NAME,
+    holds_data,
+    lost_files,
+    set_journal_aside,
+    set_staging_aside,
+)
 from ossfs.writeback.pending import PendingFile, UploadStatus
 from ossfs.writeback.restoring import restore
 from ossfs.writeback.staging import StagingArea
@@ -32,28 +44,82 @@ JOURNAL_NAME = "journal.db"
 STAGING_NAME = "staging"
 
 
+def open_journal(state_dir: Path, *, clock: Clock) -> Journal:
+    """
+    Open the journal of a state folder, or begin one; afterwards it knows all of `staging/`.
+
+    One that is damaged is put aside, and the staging files, which nobody else knows, are
+    moved to `lost+found`; likewise when it is missing. JournalUnusable: it is not to be
+    touched; StagingFull: nothing has changed.
+    """
+    path, staging = state_dir / JOURNAL_NAME, state_dir / STAGING_NAME
+    if _is_blank(path):
+        # Before there is a journal: one that does not know of them looks as if they were clean.
+        set_staging_aside(staging, {})
+    try:
+        return _open(path, clock)
+    except JournalUnusable:
+        raise
+    except JournalDamaged as error:
+        reason = str(error)  # a log record that kept the error would keep the journal open
+    log.error("%s; it is put aside, and what it alone knew is kept in %s", reason, LOST_NAME)
+    set_staging_aside(staging, keys_of_staging(path))
+    log.error("%s is what was the journal", set_journal_aside(path, clock.now_ns()))
+    return Journal(path, clock=clock)
+
+
+def _is_blank(path: Path) -> bool:
+    """Say whether nothing was ever recorded in the journal, or all of it is gone."""
+    wal = path.with_name(f"{path.name}-wal")
+    if not path.exists() or not path.stat().st_size:  # then SQLite ignores the log, too
+        return True
+    if wal.exists() and wal.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        header = file.read(64)
+    return header.startswith(b"SQLite format 3\0") and not any(header[60:64])  # user_version
+
+
+def _open(path: Path, clock: Clock) -> Journal:
+    journal = Journal(path, clock=clock)
+    try:
+        journal.load()
+    except (ValueError, TypeError) as error:  # SQLite can read it, and it makes no sense
+        journal.close()
+        raise JournalDamaged(f"{path}: {error}") from error
+    except BaseException:
+        journal.close()
+        raise
+    return journal
+
+
 def recover(journal: Journal, area: StagingArea, kept: Kept, *, clock: Clock) -> list[PendingFile]:
     """
     Read the files of the journal back; return the promised ones, which are to be committed.
 
     The others go to `kept`; staging files that the journal does not name are deleted.
     """
-    files, others, known = [], [], set()
+    files: list[PendingFile] = []
+    others, known = [], set()
     for record in journal.load().files:
-        if record.state is FileState.DRAFT and _is_empty(record, area):
-            journal.forget(record.id)
-            continue
         if record.staging is not None:
             known.add(record.staging)
-        if record.state is FileState.PROMISED:
-            try:
+        try:
+            if record.state is FileState.DRAFT and _is_empty(record, area):
+                journal.forget(record.id)
+                known.discard(record.staging or "")
+            elif record.state is not FileState.PROMISED:
+                others.append(record)
+            elif is_damaged(record, area.folder):
+                others.append(_given_up(record, journal, area))
+            else:
                 files.append(restore(record, journal, area, clock))
-            except OSError as error:
-                others.append(_given_up(record, journal, error))
-        else:
-            others.append(record)
+        except (OssfsError, OSError) as error:
+            log.error("%s is left as it is until the next mount: %s", record.key, error)  # noqa: TRY400  # the message says it all
+            others.append(replace(record, error=str(error)))
     for name in area.names() - known:
-        area.remove(name)
+        with contextlib.suppress(OSError):  # it takes room, and the next mount tries again
+            area.remove(name)
     kept.add(others)
     if files or others:
         log.info("found %d files to bring to the bucket and %d kept ones", len(files), len(others))
@@ -82,34 +148,41 @@ def finish_deletions(ledger: Ledger, journal: Journal, store: ObjectStore) -> No
 
 def pending(state_dir: Path) -> list[UploadStatus]:
     """
-    Describe what a state folder holds that is not in the bucket. JournalDamaged.
+    Describe what a state folder holds that is not in the bucket. JournalUnusable.
 
-    Without a journal, that is what is lost.
+    Without a journal that can be read, that is what is lost.
     """
-    path = state_dir / JOURNAL_NAME
+    path, staging = state_dir / JOURNAL_NAME, state_dir / STAGING_NAME
     lost = [one.status for one in lost_files(state_dir / LOST_NAME)]
     if not path.exists():
-        return lost
-    journal = Journal(path, clock=SystemClock(), read_only=True)
+        return lost + [one.status for one in lost_files(staging)]
     try:
-        files = journal.load().files
-    finally:
-        journal.close()
-    return [describe(record, state_dir / STAGING_NAME) for record in files] + lost
+        with contextlib.closing(Journal(path, clock=SystemClock(), read_only=True)) as journal:
+            files = journal.load().files
+    except JournalUnusable:
+        raise
+    except JournalDamaged:
+        keys = keys_of_staging(path)
+        return lost + [one.status for one in lost_files(staging, keys)]
+    return [describe(record, staging) for record in files] + lost
 
 
-def _given_up(record: FileRecord, journal: Journal, error: OSError) -> FileRecord:
-    message = f"the local bytes of {record.key} cannot be read: {error}"
-    log.error("%s; they are lost unless %s comes back", message, record.staging)
+def _given_up(record: FileRecord, journal: Journal, area: StagingArea) -> FileRecord:
+    """Keep a promised file off the bucket whose bytes are not all here."""
+    assert record.staging is not None  # noqa: S101 - it is damaged
+    assert record.content is not None  # noqa: S101 - the same
+    path, size = area.folder / record.staging, record.content.size
+    if path.exists():
+        left = path.stat().st_size
+        what = f"{path} holds {left} of the {size} bytes that {record.key} had when it was promised"
+    else:
+        what = f"the local bytes of {record.key}, {size} of them in {path}, are gone"
+    message = f"{what}; it is kept, and not uploaded"
+    log.error("%s", message)
     journal.conflicted(record.id, message)
     return replace(record, state=FileState.CONFLICT, error=message)
 
 
 def _is_empty(record: FileRecord, area: StagingArea) -> bool:
     """Say whether a draft holds nothing that anybody could miss."""
-    if record.staging is None:
-        return True
-    try:
-        return (area.folder / record.staging).stat().st_blocks == 0
-    except FileNotFoundError:
-        return True
+    return record.staging is None or not holds_data(area.folder / record.staging)

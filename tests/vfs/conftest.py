@@ -32,6 +32,7 @@ from ossfs.store.limits import OSS_LIMITS
 from ossfs.store.memory import MemoryStore
 from ossfs.store.retrying import Retrying, RetryOptions
 from ossfs.transfer.workers import InlineWorkers
+from ossfs.writeback import recovery
 
 PART = 1000  # bytes; a file of more is a multipart upload
 LIMITS = replace(OSS_LIMITS, min_part=100)
@@ -277,7 +278,7 @@ class Life:
             store=store, read_workers=workers(), upload_workers=workers(), clock=clock
         )
         config = core.config(**options)
-        with mock.patch.object(assembly, "Journal", self._journal):
+        with mock.patch.object(recovery, "Journal", self._journal):
             try:
                 self.mount = assembly.build(config, core.state_dir, self.parts)
             except Killed:

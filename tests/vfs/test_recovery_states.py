@@ -1,12 +1,18 @@
 """What the next mount makes of what it finds: damage is named, the rest goes on."""
 
+import contextlib
+import errno
 import os
+import sqlite3
+from pathlib import Path
 
 import pytest
 
-from ossfs.errors import AccessDenied, StagingFull, Unreachable
+from ossfs.errors import AccessDenied, JournalUnusable, StagingFull, Unreachable
 from ossfs.journal import journal as journal_module
+from ossfs.journal.journal import Journal
 from ossfs.writeback.recovery import finish_deletions, pending
+from ossfs.writeback.staging import StagingArea
 
 NEW = os.O_CREAT | os.O_RDWR
 LARGE = bytes(range(250)) * 19  # five parts
@@ -62,7 +68,7 @@ def test_a_file_is_readable_before_it_is_uploaded(core, expect_log):
 
 def test_bytes_that_are_lost_are_named(core, expect_log):
     """One file's staging is gone: it is said, and the other files go on."""
-    expect_log("the local bytes of f cannot be read")
+    expect_log("the local bytes of f, 4750 of them in .*, are gone")
     life = core.mount(
         refuse=lambda call: Unreachable("no") if call.name == "create_upload" else None
     )
@@ -210,3 +216,177 @@ def test_a_file_that_never_arrived_can_be_removed(core, life, sh):
     sh.unlink("/f")
 
     assert {} == core.objects()
+
+
+# Damage
+
+
+def promised(core, *paths, data=LARGE):
+    """Let a mount die that could not bring these to the bucket; return their records."""
+    life = core.mount(
+        refuse=lambda call: Unreachable("no") if call.name in {"create_upload", "put"} else None
+    )
+    for path in paths:
+        with pytest.raises(Unreachable):
+            life.os.write(path, data)
+    life.die()
+    return core.ledger().files
+
+
+def lost(core):
+    """Return the bytes of the lost files that the list names, by key."""
+    return {
+        one.key: Path(one.staging).read_bytes()
+        for one in pending(core.state_dir)
+        if one.state == "lost"
+    }
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b"no journal" * 1000),
+        lambda path: path.write_bytes(path.read_bytes()[:5000]),
+        lambda path: path.write_bytes(path.read_bytes()[:100] + b"\xff" * 16000),
+    ],
+    ids=["overwritten", "cut", "garbled"],
+)
+def test_a_damaged_journal_is_put_aside(core, expect_log, damage):
+    """The mount comes up; journal and bytes are kept, named, and nothing is uploaded."""
+    expect_log("it is put aside")
+    expect_log("is what was the journal")
+    expect_log("it is not known what")
+    (record,) = promised(core, "/f")
+    close_wal(core)
+    damage(core.state_dir / "journal.db")
+    listed = lost(core)  # before any mount, too
+    assert [LARGE] == list(listed.values())
+
+    with core.mounted(is_running=True) as life:
+        (status,) = life.mount.status()
+        assert ("lost", f"lost-{record.staging[:8]}") == (status.state, status.id)
+        life.os.write("/g", b"the mount works")
+
+    assert listed == lost(core)
+    assert [LARGE] == [path.read_bytes() for path in lost_and_found(core)]
+    assert [] == core.staged()
+    assert 1 == len(list(core.state_dir.glob("journal.db.damaged-*Z")))
+    assert {"g": b"the mount works"} == core.objects()
+    assert "lost" == recovered(core)[0].state  # the mount after that keeps it as well
+
+
+def close_wal(core):
+    """Bring all of the journal into its main file."""
+    core.ledger()
+
+
+def lost_and_found(core):
+    folder = core.state_dir / "lost+found"
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
+
+
+def test_what_a_damaged_journal_still_tells_is_used(core, expect_log):
+    """The keys of lost files, where their rows can be read."""
+    expect_log("it is put aside|is what was the journal|it is not known what")
+    promised(core, "/f", "/g")
+    with contextlib.closing(sqlite3.connect(core.state_dir / "journal.db")) as database:
+        database.execute("UPDATE files SET present = 'garbled' WHERE key = 'f'")
+        database.commit()
+    recovered(core)
+
+    assert {"f": LARGE, "g": LARGE} == lost(core)
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied", "its log deleted"])
+def test_bytes_without_a_journal_are_kept(core, expect_log, how):
+    """Nobody knows whose they are, so nobody deletes them."""
+    expect_log("it is not known what")
+    promised(core, "/f")
+    for path in core.state_dir.glob("journal.db*"):
+        path.unlink()
+    if how == "emptied":
+        (core.state_dir / "journal.db").touch()
+    if how == "its log deleted":  # until the first checkpoint, all is in the log
+        with contextlib.closing(sqlite3.connect(core.state_dir / "journal.db")) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+        assert (core.state_dir / "journal.db").stat().st_size
+    recovered(core)
+    recovered(core)
+
+    assert [LARGE] == list(lost(core).values())
+    assert {} == core.objects()
+
+
+def test_a_journal_of_a_newer_version_is_not_touched(core):
+    """It is not damaged: the mount is refused, and everything stays where it is."""
+    (record,) = promised(core, "/f")
+    with contextlib.closing(sqlite3.connect(core.state_dir / "journal.db")) as database:
+        database.execute("PRAGMA user_version = 99")
+    before = (core.state_dir / "journal.db").read_bytes()
+
+    with pytest.raises(JournalUnusable, match="newer version"):
+        core.mount()
+
+    assert before == (core.state_dir / "journal.db").read_bytes()
+    assert [record.staging] == core.staged()
+
+
+def test_bytes_that_are_fewer_than_promised_are_named(core, expect_log):
+    """A staging file that was cut is not uploaded with zeros in it; the others go on."""
+    expect_log("holds 1000 of the 4750 bytes that f had")
+    records = promised(core, "/f", "/g")
+    os.truncate(core.state_dir / "staging" / records[0].staging, 1000)
+
+    (status,) = recovered(core)
+
+    assert ("f", "lost", 4750) == (status.key, status.state, status.size)
+    assert {"g": LARGE} == core.objects()
+    assert 1000 == Path(status.staging).stat().st_size
+
+
+def test_a_file_that_cannot_be_opened_stops_no_other(core, expect_log, monkeypatch):
+    """It is left as it is, shown with the reason, and goes on with the next mount."""
+    expect_log("f is left as it is")
+    (record, _) = promised(core, "/f", "/g")
+    opened = StagingArea.open
+
+    def refuse(area, name, content):
+        if name == record.staging:
+            raise OSError(errno.EIO, "Input/output error")
+        return opened(area, name, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StagingArea, "open", refuse)
+        (status,) = recovered(core)
+    assert ("f", "failed", "[Errno 5] Input/output error") == (
+        status.key, status.state, status.error
+    )  # fmt: skip
+    assert {"g": LARGE} == core.objects()
+    assert [] == recovered(core)
+    assert {"f": LARGE, "g": LARGE} == core.objects()
+
+
+def test_a_full_disk_at_start_loses_nothing(core, monkeypatch):
+    """The mount is refused with the reason; once there is room, all goes on."""
+    promised(core, "/f")
+
+    def full(self, *args, **kwargs):
+        raise StagingFull("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "load", full)
+        with pytest.raises(StagingFull):
+            core.mount()
+
+    assert [] == recovered(core)
+    assert {"f": LARGE} == core.objects()
+
+
+@pytest.mark.parametrize("part_size", [500, 2000, 100_000])
+def test_the_next_mount_has_another_part_size(core, part_size):
+    """An interrupted upload ends well, whatever the options are by then."""
+    died(core, lambda sh: sh.write("/f", LARGE), "after fact part_done")
+    recovered(core, part_size=part_size)
+
+    assert {"f": LARGE} == core.objects()
+    core.assert_nothing_left()

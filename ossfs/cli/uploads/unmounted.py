@@ -23,12 +23,11 @@ from ossfs.config import MountConfig, resolve
 from ossfs.connecting import credentials_for, open_store, transport_options
 from ossfs.errors import InvalidOption, OssfsError
 from ossfs.extents import Extent
-from ossfs.journal.journal import Journal
 from ossfs.store.api import ObjectStore
 from ossfs.store.transport import HttpTransport
 from ossfs.writeback.details import Details
 from ossfs.writeback.kept import Kept, Refused
-from ossfs.writeback.recovery import JOURNAL_NAME, STAGING_NAME
+from ossfs.writeback.recovery import STAGING_NAME, open_journal
 from ossfs.writeback.staging import StagingArea
 
 CONNECTIONS = 4
@@ -117,7 +116,7 @@ class Unmounted:
 
     def _files(self) -> Kept:
         if self._kept is None:
-            journal = Journal(self._folder / JOURNAL_NAME, clock=SystemClock())
+            journal = open_journal(self._folder, clock=SystemClock())
             self._closers.append(journal.close)
             area = StagingArea(self._folder / STAGING_NAME, reserve=0)
             self._kept = Kept(journal=journal, area=area)
