@@ -24,7 +24,8 @@ MIGRATIONS = [
                                      -- bytes are not synced; NULL: they are
     );
     CREATE TABLE uploads (           -- the multipart upload of a file, at most one each
-        row         INTEGER PRIMARY KEY,
+        row         INTEGER PRIMARY KEY AUTOINCREMENT, -- this and all ids are never used twice:
+                                     -- who has one may speak of it when another row is there
         file        INTEGER NOT NULL UNIQUE REFERENCES files ON DELETE CASCADE,
         key         TEXT NOT NULL,   -- the key it was started for
         generation  INTEGER NOT NULL,-- of the file's content; another one is another upload;
@@ -44,7 +45,7 @@ MIGRATIONS = [
         PRIMARY KEY (upload, number)
     ) WITHOUT ROWID;
     CREATE TABLE moves (             -- renames that take several requests
-        id          INTEGER PRIMARY KEY,
+        id          INTEGER PRIMARY KEY AUTOINCREMENT,
         source      TEXT NOT NULL,   -- key, or prefix that ends in a slash
         etag        TEXT NOT NULL,   -- of the source, one object; empty: a prefix
         target      TEXT NOT NULL,
@@ -57,7 +58,7 @@ MIGRATIONS = [
         upload_id   TEXT             -- the store's; NULL while planned
     );
     CREATE TABLE deletions (         -- unlinked while open: deleted at the last close
-        id          INTEGER PRIMARY KEY,
+        id          INTEGER PRIMARY KEY AUTOINCREMENT,
         key         TEXT NOT NULL,
         etag        TEXT NOT NULL    -- the version meant; another one there is not ours to delete;
                                      -- empty: the key is ours alone, whatever is there goes
