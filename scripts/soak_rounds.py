@@ -147,7 +147,16 @@ class Soak:
                 for worker in workers:
                     worker.kill()
                 self.mount.detach()
+        self._keep_journal("load")
         return killed_at
+
+    def _keep_journal(self, moment: str) -> None:
+        """Copy the journal as a kill has left it, for who has to find out what happened."""
+        folder = self.work / "journals" / moment
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for path in self.mount.state.glob("journal.db*"):
+            shutil.copy(path, folder)
 
     def _worker(self, folder: Path, name: str, number: int) -> "subprocess.Popen[bytes]":
         scratch = self.work / "scratch" / name
@@ -173,6 +182,7 @@ class Soak:
             time.sleep(self._random.uniform(0.0, 1.2))
             self.mount.kill()
             self.mount.detach()
+            self._keep_journal("recovery")
         self._start()
         self.mount.wait()
         drafts = self.mount.settled()
