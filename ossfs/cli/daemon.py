@@ -10,6 +10,7 @@ Whoever waits for the mount (`launch`, or the person at the terminal) is told th
 Threads: main; those of `Session`, of `control.Server`, and what the mount itself starts.
 """
 
+import errno
 import json
 import logging
 import os
@@ -30,7 +31,7 @@ from ossfs.cli.handlers import upload_handlers
 from ossfs.cli.session import Mount, Session
 from ossfs.cli.state import Record, StateDirectory
 from ossfs.config import MountConfig, written
-from ossfs.errors import InvalidOption, MountFailed, OssfsError
+from ossfs.errors import InvalidOption, MountFailed, OssfsError, StagingFull
 from ossfs.observe import logs
 
 logger = logging.getLogger("ossfs.cli")
@@ -92,7 +93,7 @@ def run(config: MountConfig, directory: str, *, ready_fd: int | None) -> int:
             nonempty=config.posix.nonempty,
             say=lambda text: click.echo(f"ossfs: {text}", err=True),
         )
-        with closing(StateDirectory.acquire(config)) as state:
+        with closing(StateDirectory.acquire(config)) as state, _explained(state.path):
             return _run_in(state, config, mountpoint, channel)
     except OssfsError as error:
         reason = explain(error, config)
@@ -101,6 +102,17 @@ def run(config: MountConfig, directory: str, *, ready_fd: int | None) -> int:
             2 if isinstance(error, InvalidOption) else 1,
         )
         return 2 if isinstance(error, InvalidOption) else 1
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Let what the local disk refuses be an error of ours. StagingFull, MountFailed."""
+    try:
+        yield
+    except OSError as error:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        kind = StagingFull if is_full else MountFailed
+        raise kind(f"the state folder {folder} cannot be used: {error}") from error
 
 
 def _run_in(state: StateDirectory, config: MountConfig, mountpoint: Path, channel: Channel) -> int:
