@@ -337,7 +337,8 @@ class Journal:
         Record that everything is at the target and the source may be deleted.
 
         Attributes that went with the copy of a file are where they should be now, and what
-        had been unlinked at its target is gone.
+        had been unlinked at its target is gone. Files on their way into a directory that was
+        renamed go on under its new name.
         """
         with self._transaction(lasting=is_prefix) as db:
             db.execute("UPDATE moves SET is_copied = 1 WHERE id = ?", (move,))
@@ -349,6 +350,23 @@ class Journal:
             db.execute(
                 "DELETE FROM deletions WHERE key = (SELECT target FROM moves WHERE id = ?)",
                 (move,),
+            )
+            if is_prefix:
+                self._follow(db, move)
+
+    @staticmethod
+    def _follow(db: sqlite3.Connection, move: IntentId) -> None:
+        names = "SELECT source, target FROM moves WHERE id = ?"
+        for source, target in db.execute(names, (move,)).fetchall():
+            behind = len(source) + 1  # SQLite counts from 1
+            db.execute(
+                "UPDATE files SET key = ? || substr(key, ?) WHERE substr(key, 1, ?) = ?",
+                (target, behind, len(source), source),
+            )
+            db.execute(
+                "UPDATE files SET base_key = ? || substr(base_key, ?)"
+                " WHERE substr(base_key, 1, ?) = ?",
+                (target, behind, len(source), source),
             )
 
     def move_left(self, move: IntentId) -> IntentId:

@@ -6,6 +6,7 @@
 import contextlib
 import errno
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -314,3 +315,36 @@ def test_implicit_directories(mounted, seen):
     (mounted.path / "a/b/c").unlink()
     assert ["b"] == os.listdir(mounted.path / "a")
     assert b"object" == seen.get("both")
+
+
+def test_files_made_while_their_directory_is_renamed(mounted, seen):
+    """Through a descriptor of the directory, whatever it is called: each file is there, whole."""
+    (mounted.path / "a").mkdir()
+    folder = os.open(mounted.path / "a", os.O_RDONLY | os.O_DIRECTORY)
+    made, is_over = {}, threading.Event()
+
+    def make():
+        while not is_over.is_set():
+            name, data = f"f{len(made)}", os.urandom(3000)
+            fd = os.open(name, os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=folder)
+            os.write(fd, data)
+            os.close(fd)
+            made[name] = data
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    try:
+        for old, new in ["ab", "bc", "ca"] * 4:
+            os.rename(mounted.path / old, mounted.path / new)
+    finally:
+        is_over.set()
+        maker.join()
+        os.close(folder)
+
+    assert len(made) > 3
+    assert sorted(made) == sorted(os.listdir(mounted.path / "a"))
+    assert {f"a/{name}": data for name, data in made.items()} == {
+        key: seen.get(key)
+        for key in seen.keys()  # noqa: SIM118  # a list
+        if key != "a/"
+    }
