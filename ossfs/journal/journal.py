@@ -206,6 +206,14 @@ class Journal:
                 (staging, FileState.DRAFT.value, file),
             )
 
+    def describe(self, file: FileId, headers: Headers) -> None:
+        """Record new attributes of a file whose content is promised."""
+        with self._transaction(lasting=False) as db:
+            db.execute(
+                "UPDATE files SET content_type = ?, metadata = ? WHERE id = ?",
+                (*header_columns(headers), file),
+            )
+
     def rename_file(self, file: FileId, key: str, *, base: Version | None = None) -> None:
         """Record a new name of a file, and of the version it is based on, if it has one."""
         with self._transaction(lasting=True) as db:

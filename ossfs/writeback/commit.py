@@ -27,7 +27,7 @@ from ossfs.errors import (
 )
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import FileId, UploadRecord, Version
+from ossfs.journal.records import UploadRecord, Version
 from ossfs.store.api import FileBody, ObjectInfo, ObjectStore, Stored
 from ossfs.store.resolving import described_by_us, has_content
 from ossfs.transfer.parts import PartPlan, Slot
@@ -112,16 +112,18 @@ class Committer:
         Its bytes and the journal are on disk when this returns. StagingFull.
         """
         with pending.committing() as snapshot:
-            staged, file_id = pending.staged, pending.file_id
-            if snapshot is None or staged is None or file_id is None:
+            staged = pending.staged
+            if snapshot is None or staged is None or pending.file_id is None:
                 return
             if snapshot.has_new_content:
                 staged.sync()
-                self._promise(file_id, snapshot, staged, is_synced=True)
+                self._promise(pending, snapshot, staged, is_synced=True)
 
     def _promise(
-        self, file_id: FileId, snapshot: Snapshot, staged: StagedFile, *, is_synced: bool
+        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, *, is_synced: bool
     ) -> None:
+        file_id = pending.file_id
+        assert file_id is not None  # noqa: S101 - new content is in the journal
         self._journal.promise(
             file_id,
             generation=snapshot.generation,
@@ -131,6 +133,7 @@ class Committer:
             headers=snapshot.headers,
             is_synced=is_synced,
         )
+        pending.promised(staged)
 
     def _commit(self, pending: PendingFile, snapshot: Snapshot) -> None:
         if pending.conflict_of is not None:
@@ -178,13 +181,13 @@ class Committer:
         is_synced = not is_small or self._journal.is_lasting(file_id)
         if is_synced:
             staged.sync()
-        self._promise(file_id, snapshot, staged, is_synced=is_synced)
+        self._promise(pending, snapshot, staged, is_synced=is_synced)
         if is_small:
             if self._fill(pending, snapshot, staged, Extent(0, staged.size)):
                 # The PUT replaces the base: without it nobody could tell that it was ours.
                 if is_synced:
                     staged.sync()
-                self._promise(file_id, snapshot, staged, is_synced=is_synced)
+                self._promise(pending, snapshot, staged, is_synced=is_synced)
             stored = self._put(pending, snapshot, staged)
         else:
             pieces = [

@@ -99,6 +99,7 @@ class PendingFile:
         self.has_new_content = False
         self.is_asked_for = True
         """Somebody has closed or synced the present content, or begun to."""
+        self._promised: StagedFile | None = None  # the one that the journal promises
         self.is_committing = False
         self.is_discarded = False
         self.is_abandoned = False
@@ -157,7 +158,7 @@ class PendingFile:
     def replace(self) -> None:
         """Empty the file and cut it loose from its base: the last writer wins."""
         with self.lock:
-            self._change_content_locked().truncate(0)
+            self._change_content_locked(is_emptied=True).truncate(0)
             self.base = None
 
     def change_headers(self, headers: Headers) -> None:
@@ -166,6 +167,8 @@ class PendingFile:
             self.headers = headers
             if not self.is_discarded and not self.is_content_recorded:
                 self._record_headers_locked()
+            elif self.file_id is not None and self._promised is self.staged:
+                self._journal.describe(self.file_id, headers)
             self.generation += 1
 
     def _record_headers_locked(self) -> None:
@@ -181,7 +184,7 @@ class PendingFile:
             headers=self.headers,
         )
 
-    def _change_content_locked(self) -> StagedFile:
+    def _change_content_locked(self, *, is_emptied: bool = False) -> StagedFile:
         while self.is_committing:
             self.lock.wait()
         if self.is_abandoned:
@@ -195,10 +198,28 @@ class PendingFile:
         if self.staged is None:
             limit = 0 if self.base is None else self.base.size
             self.staged = self._area.create(name, base_limit=limit)
+        elif self.staged is self._promised:
+            # A crash must find all bytes of the promise, and none that came later. Until the
+            # next promise the journal names that file; one it does not name is lost with us.
+            if is_emptied:
+                self.staged = self._area.create(self._area.new_name())
+            else:
+                self.staged = self.staged.copied()
         self.generation += 1
         self.has_new_content = True
         self.is_asked_for = False
         return self.staged
+
+    def promised(self, staged: StagedFile) -> None:
+        """Take note that the journal promises what is in this file, and in no other one."""
+        with self.lock:
+            self._drop_promised_locked()
+            self._promised = staged
+
+    def _drop_promised_locked(self) -> None:
+        promised, self._promised = self._promised, None
+        if promised is not None and promised is not self.staged:
+            promised.remove()
 
     def _record_content_locked(self, staging: str) -> None:
         """Tell the journal before the first byte, so that no staging file is an orphan."""
@@ -286,6 +307,7 @@ class PendingFile:
             self._journal.forget(self.file_id, made=made)
             self.file_id = None
             self.is_content_recorded = False
+            self._drop_promised_locked()
 
     @contextlib.contextmanager
     def moving(self) -> Iterator[Headers | None]:
@@ -395,6 +417,9 @@ class PendingFile:
     def close(self) -> None:
         """Close the staging file and keep it, for the next mount."""
         with self.lock:
+            promised, self._promised = self._promised, None
+            if promised is not None and promised is not self.staged:
+                promised.close()
             if self.staged is not None:
                 self.staged.close()
                 self.staged = None

@@ -28,6 +28,7 @@ def restore(record: FileRecord, journal: Journal, area: StagingArea, clock: Cloc
     if record.staging is not None and record.content is not None:
         pending.staged = area.open(record.staging, record.content)
         pending.has_new_content = pending.is_content_recorded = True
+        pending.promised(pending.staged)
     pending.file_id = record.id
     pending.generation = record.generation
     pending.upload = record.upload
