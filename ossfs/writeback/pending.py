@@ -376,7 +376,18 @@ class PendingFile:
         except BaseException:
             with self.lock:
                 self.is_discarded = was_discarded
+                self._catch_up_locked()
             raise
+
+    def _catch_up_locked(self) -> None:
+        """Tell the journal of changes that it was not told of while the file was to go."""
+        if self.is_discarded or not self.is_dirty:
+            return
+        if self.has_new_content and self.staged is not None:
+            if not self.is_content_recorded:
+                self._record_content_locked(self.staged.name)
+        elif self.file_id is None:
+            self._record_headers_locked()
 
     def discard(self) -> UploadRecord | None:
         """

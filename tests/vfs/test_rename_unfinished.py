@@ -157,3 +157,30 @@ def test_promised_files_after_a_crash(make_core, how):
         core.assert_nothing_left()
         number += 1
     assert number > 1
+
+
+@pytest.mark.parametrize("change", ["write", "chmod"])
+def test_a_target_that_is_changed_while_a_rename_over_it_fails(core, life, sh, change):
+    """The change is not lost: it is in the bucket when the target is closed."""
+    core.put("f", b"new")
+    core.put("g", b"old")
+    fd = sh.open("/g", os.O_RDWR)
+
+    def on_call(call):
+        if call.name == "copy":
+            if change == "write":
+                sh.pwrite(fd, b"O", 0)
+            else:
+                sh.chmod("/g", 0o600)
+
+    life.points.on_call = on_call
+    life.points.refuse = lambda call: Unreachable("no") if call.name == "copy" else None
+    with pytest.raises(Unreachable):
+        sh.rename("/f", "/g")
+    life.points.on_call, life.points.refuse = (lambda call: None), (lambda call: None)
+    sh.fsync(fd)
+
+    assert {"f": b"new", "g": b"Old" if change == "write" else b"old"} == core.objects()
+    assert change == "write" or 0o600 == sh.stat("/g").st_mode & 0o777
+    sh.close(fd)
+    settle(core, life)
