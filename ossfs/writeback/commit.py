@@ -146,9 +146,27 @@ class Committer:
         except (PreconditionFailed, EditConflict, NoSuchKey) as error:
             if snapshot.base is None:
                 raise
-            self._keep_conflict(pending, snapshot, error)
-            return
+            arrived = self._arrived(pending, snapshot)
+            if arrived is None:
+                self._keep_conflict(pending, snapshot, error)
+                return
+            version = arrived
         pending.settle(snapshot, version)
+
+    def _arrived(self, pending: PendingFile, snapshot: Snapshot) -> Version | None:
+        """Return the version there if it has this very content: by our request before a crash."""
+        staged = pending.staged
+        if not snapshot.has_new_content or staged is None:
+            return None
+        whole = Extent(0, staged.size)
+        try:
+            current = self._store.head(snapshot.key)
+        except NoSuchKey:
+            return None
+        if staged.needs_base(whole) or not has_content(current, FileBody(staged.fd, whole)):
+            return None
+        self._drop_upload(pending)
+        return Version(snapshot.key, current.etag, staged.size)
 
     def _note_failure(self, pending: PendingFile, error: Exception) -> None:
         with pending.lock:
