@@ -65,23 +65,25 @@ def progress_text(one: Mapping[str, Any]) -> str:
     return ""
 
 
+_WAYS = {
+    "open": "goes to the bucket when it is closed",
+    "draft": "was never closed; `ossfs uploads resume ID` uploads a new file as it is,"
+    " `export ID FILE` saves it elsewhere, `discard ID` deletes it",
+    "conflict": "theirs stays in the bucket; `ossfs uploads export ID FILE` saves yours,"
+    " `discard ID` deletes it",
+    "lost": "`ossfs uploads export ID FILE` saves what is left, `discard ID` deletes it",
+}
+
+
 def way_on(state: str, url: str, *, is_mounted: bool) -> str:
     """Say how to go on with a file in this state."""
-    if state in {"waiting", "uploading"}:
-        if is_mounted:
-            return "goes to the bucket by itself; `ossfs uploads watch` shows how far it is"
+    if state in _WAYS:
+        return _WAYS[state]
+    if not is_mounted:
         return f"goes on when {url} is mounted, or now with `ossfs uploads resume ID`"
     if state == "failed":
-        later = "is tried again by itself" if is_mounted else f"goes on when {url} is mounted"
-        return f"{later}, or now with `ossfs uploads resume ID`; `discard ID` gives it up"
-    if state == "draft":
         return (
-            "was never closed; `ossfs uploads resume ID` uploads a new file as it is,"
-            " `export ID FILE` saves it elsewhere, `discard ID` deletes it"
+            "is tried again by itself, or now with `ossfs uploads resume ID`;"
+            " `discard ID` gives it up"
         )
-    if state == "conflict":
-        return (
-            "theirs stays in the bucket; `ossfs uploads export ID FILE` saves yours,"
-            " `discard ID` deletes it"
-        )
-    return "`ossfs uploads export ID FILE` saves what is left, `discard ID` deletes it"
+    return "goes to the bucket by itself; `ossfs uploads watch` shows how far it is"

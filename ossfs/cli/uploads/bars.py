@@ -23,7 +23,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from ossfs.cli.wording import left_text, size_text, waited_for
+from ossfs.cli.wording import left_text, size_text, state_text, waited_for
 
 REFRESH_S = 0.25
 PLAIN_EVERY_S = 2.0
@@ -90,6 +90,8 @@ class View:
                     total=max(1, one["size"]),
                     completed=min(one["sent"], one["size"]),
                 )
+        if not waiting:  # what comes next begins a new total
+            self._sizes.clear()
         # What is not waited for any more is done: its bytes count as sent.
         left = sum(max(0, one["size"] - one["sent"]) for one in waiting.values())
         total = sum(self._sizes.values())
@@ -112,8 +114,7 @@ class View:
 
 def describe(one: Upload) -> str:
     """Name an upload: its state and key, and why it failed."""
-    state = "open" if one["is_open"] and one["state"] == "waiting" else one["state"]
-    return f"{state} {one['key']}" + (f" ({one['error']})" if one["error"] else "")
+    return f"{state_text(one)} {one['key']}" + (f" ({one['error']})" if one["error"] else "")
 
 
 def _progress(one: Upload) -> str:

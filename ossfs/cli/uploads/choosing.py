@@ -58,12 +58,8 @@ def places(where: str | None) -> list[Found]:
         known = "".join(f"\n  {one.title}" for one in found) or " there are none"
         raise InvalidOption(f"--mount {where}: no state folder of yours is of this; known:{known}")
     live = [one for one in fitting if one.is_mounted]
-    return live if len(live) == 1 and len(fitting) > 1 and _is_directory(where) else fitting
-
-
-def _is_directory(where: str) -> bool:
-    """Say whether a mount point was named: whatever was mounted there before is not meant."""
-    return "://" not in where
+    # A directory means what is mounted there now, not what was there before.
+    return live if live and "://" not in where else fitting
 
 
 def choose(names: Sequence[str], where: str | None) -> list[Chosen]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ossfs.cli.control import Client, ControlError
+from ossfs.cli.mountpoint import located
 from ossfs.cli.state import Record, folders, is_live, read_record
 from ossfs.errors import JournalDamaged
 
@@ -38,12 +39,11 @@ class Found:
 
     def is_called(self, word: str) -> bool:
         """Say whether `word` is its URL, mount point or state folder."""
-        path = Path(word).expanduser().absolute()
-        if path.resolve() == self.state_dir or word == self.state_dir.name:
-            return True
-        if self.record is None:
-            return False
-        return word.rstrip("/") == self.record.url or str(path) == self.record.mountpoint
+        if "://" in word:
+            return self.record is not None and word.rstrip("/") == self.record.url
+        path = located(Path(word).expanduser())
+        is_mount = self.record is not None and str(path) == self.record.mountpoint
+        return is_mount or path == self.state_dir or word == self.state_dir.name
 
 
 def find() -> Iterator[Found]:

@@ -1,8 +1,10 @@
 """`ossfs uploads list`, `show` and `watch`: looking, without changing anything."""
 
+import contextlib
 import json
 import time
 from contextlib import closing
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -10,7 +12,7 @@ import click
 from ossfs.cli.uploads.choosing import NAME_METAVAR, choose, mount_option, places
 from ossfs.cli.uploads.found import Found
 from ossfs.cli.uploads.reaching import reach
-from ossfs.cli.wording import age_text, size_text, upload_lines, way_on
+from ossfs.cli.wording import age_text, size_text, state_text, upload_lines, way_on
 from ossfs.writeback.details import Details, KnownUpload
 
 
@@ -24,7 +26,8 @@ def list_command(ctx: click.Context, *, as_json: bool, watch: bool, where: str |
     List what is being uploaded, waits, failed, or was left by a mount that died.
 
     \b
-    waiting    goes to the bucket by itself (once it is closed; once it is mounted)
+    open       somebody writes it; it goes to the bucket when it is closed
+    waiting    goes to the bucket by itself (once its bucket is mounted)
     uploading  is on its way
     failed     is tried again by itself, a little later each time; `resume` tries now
     draft      was never closed: nobody promised it to the bucket, nothing uploads it by itself
@@ -63,7 +66,7 @@ def as_plain(one: Found) -> dict[str, Any]:
 
 def _ways(one: Found) -> list[str]:
     """Say how to go on with each state that is there, once."""
-    states = sorted({upload["state"] for upload in one.uploads})
+    states = sorted({state_text(upload) for upload in one.uploads})
     url = one.record.url if one.record else "its bucket"
     ways = [f"{state}: {way_on(state, url, is_mounted=one.is_mounted)}" for state in states]
     return ["", *ways]
@@ -84,9 +87,9 @@ def show_command(*, name: str, as_json: bool, where: str | None) -> None:
         return
     lines = [("in", chosen.found.title), *_facts(details)]
     url = chosen.found.record.url if chosen.found.record else "its bucket"
-    way = way_on(details.status.state, url, is_mounted=chosen.found.is_mounted)
+    way = way_on(state_text(asdict(details.status)), url, is_mounted=chosen.found.is_mounted)
     for label, text in [*lines, ("next", way)]:
-        click.echo(f"{label + ':':<12}{text}")
+        click.echo(f"{f'{label}:' if label else '':<13}{text}")
 
 
 def _facts(details: Details) -> list[tuple[str, str]]:
@@ -144,26 +147,25 @@ def watch_command(*, as_json: bool, until_done: bool, where: str | None) -> None
     """
     Show a bar for each file that is on its way, and one for all, until Ctrl-C.
 
-    Without a terminal: a line whenever something has changed.
+    Without a terminal: a line whenever something has changed. With --until-done, files that
+    failed are waited for, too, because the mount tries them again.
     """
     from ossfs.cli.uploads.bars import REFRESH_S, View  # noqa: PLC0415  # rich is slow to load
 
     said = ""
-    try:
-        with closing(View(is_quiet=as_json)) as view:
-            while True:
-                found = places(where)
-                if as_json:
-                    text = json.dumps([as_plain(one) for one in found])
-                    if text != said:
-                        click.echo(text)
-                    said = text
-                view.show({str(one.state_dir): one.uploads for one in found})
-                moving = ("waiting", "uploading", "failed")
-                if until_done and not any(
-                    upload["state"] in moving for one in found for upload in one.uploads
-                ):
-                    return
-                time.sleep(REFRESH_S)
-    except KeyboardInterrupt:
-        click.echo("", err=True)
+    with closing(View(is_quiet=as_json)) as view, contextlib.suppress(KeyboardInterrupt):
+        while True:
+            found = places(where)
+            if as_json and (text := json.dumps([as_plain(one) for one in found])) != said:
+                click.echo(text)
+                said = text
+            view.show({str(one.state_dir): one.uploads for one in found})
+            if until_done and not any(_is_moving(one) for one in found):
+                break
+            time.sleep(REFRESH_S)
+
+
+def _is_moving(one: Found) -> bool:
+    """Say whether a mount is at work on something."""
+    moving = ("waiting", "uploading", "failed")
+    return one.is_mounted and any(upload["state"] in moving for upload in one.uploads)
