@@ -145,6 +145,11 @@ class Operations:
         """Bring the file to the bucket."""
         self._fs.fsync(Fh(fh))
 
+    def fsyncdir(self, path: str | None, datasync: int, fh: int) -> None:  # noqa: ARG002 - by path
+        """Bring the files of a directory to the bucket; one that was removed has none."""
+        if path is not None:
+            self._fs.fsyncdir(_path(path))
+
     def release(self, path: str | None, fh: int) -> None:  # noqa: ARG002 - by handle
         """Close for good."""
         self._fs.release(Fh(fh))

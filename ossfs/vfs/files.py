@@ -255,6 +255,24 @@ class Files:
             self.committer.promise(node.pending)
             self.scheduler.later(node)
 
+    def finish_names(self, directory: str) -> None:
+        """
+        Do what fsync of a directory promises: the names in it are as safe as after a close.
+
+        Files that somebody is still writing are left to him; one that was only made is not.
+        The first error is raised when all were tried; all are tried again in the background.
+        """
+        first: Exception | None = None
+        for node in self.tree.nodes.children(directory).values():
+            if not node.is_linked or (node.handles and not node.is_new):
+                continue
+            try:
+                self.finish(node)
+            except (OssfsError, OSError) as error:
+                first = first or error
+        if first is not None:
+            raise first
+
     def commit(self, node: FileNode) -> None:
         """
         Bring the file into the bucket; nothing happens when it is there.

@@ -261,6 +261,10 @@ class FileSystem:
         """Bring a file, content and attributes, into the bucket, as fsync does."""
         self._files.finish(self._handle(fh).node)
 
+    def fsyncdir(self, path: str) -> None:
+        """Make the names in a directory as safe as after a close, as its fsync does."""
+        self._files.finish_names(self._tree.find_directory(path))
+
     def release(self, fh: Fh) -> None:
         """Close a handle."""
         with self._lock:

@@ -422,3 +422,24 @@ def test_an_unmount_while_a_file_is_open_for_writing(mounted, seen):
 
     assert MIB == seen.size("open")
     assert 0 == mounted.umount().returncode
+
+
+def test_fsync_of_a_directory(mortal, seen):
+    """It says that a file is not there, and brings it there when it can be."""
+    bucket = seen_by(mortal, seen)
+    (mortal.path / "d").mkdir()
+    mortal.server.add_fault("error", operation="PutObject", key="d/f", status=500)
+    with raises(errno.EIO):
+        (mortal.path / "d/f").write_bytes(b"content")
+    folder = os.open(mortal.path / "d", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with in_time(), raises(errno.EIO):
+            os.fsync(folder)
+        mortal.server.clear_faults()
+        os.fsync(folder)
+        assert b"content" == bucket.get("d/f")
+        os.unlink(mortal.path / "d/f")  # noqa: PTH108  # as above
+        os.rmdir(mortal.path / "d")  # noqa: PTH106  # as above
+        os.fsync(folder)  # as on a local disk
+    finally:
+        os.close(folder)
