@@ -122,18 +122,18 @@ class Committer:
     def _promise(
         self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, *, is_synced: bool
     ) -> None:
-        file_id = pending.file_id
-        assert file_id is not None  # noqa: S101 - new content is in the journal
-        self._journal.promise(
-            file_id,
-            generation=snapshot.generation,
-            base=snapshot.base,
-            staging=staged.name,
-            content=staged.content(),
-            headers=snapshot.headers,
-            is_synced=is_synced,
-        )
-        pending.promised(staged)
+        with pending.lock:  # attributes that were changed meanwhile are promised, too
+            assert pending.file_id is not None  # noqa: S101 - new content is in the journal
+            self._journal.promise(
+                pending.file_id,
+                generation=snapshot.generation,
+                base=snapshot.base,
+                staging=staged.name,
+                content=staged.content(),
+                headers=pending.headers,
+                is_synced=is_synced,
+            )
+            pending.promised(staged)
 
     def _commit(self, pending: PendingFile, snapshot: Snapshot) -> None:
         if pending.conflict_of is not None:

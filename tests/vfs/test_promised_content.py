@@ -136,3 +136,16 @@ def test_a_close_that_failed_and_a_change(core, life, sh):
         assert again.mount.drain(20.0)
 
     assert {"f": PROMISED} == core.objects()
+
+
+def test_attributes_that_meet_the_commit_of_what_was_promised(core):
+    """A chmod between the promise of a close and the request that keeps it is not forgotten."""
+    life = mounted_alone(core)
+    life.os.write("/f", PROMISED)
+    life.points.kill_on = "before request put"
+    node = life.fs._tree.nodes.get("f")
+    with pytest.raises(core.Killed):
+        life.fs._files.committer.commit(node.pending, before=lambda _: life.os.chmod("/f", 0o751))
+
+    assert {"f": PROMISED} == recovered(core, life)
+    assert str(0o100751) == core.bucket.head("f").metadata["mode"]
