@@ -40,6 +40,7 @@ ANSWER_S = 10.0  # for a process to say how far it is
 URGENT_S = 2.0  # the same, by force; and then to end
 PATIENCE_S = 60.0  # for the process to end once all is uploaded and unmounted
 HURRY_S = 6.0  # the same, by force: it gives requests under way half of that, then ends
+SETTLED_BY_HAND = frozenset({"conflict", "lost"})
 LAST_STEPS_S = 5.0  # from letting the folder go to the end of the process
 
 
@@ -116,12 +117,17 @@ def _say_how_it_ended(
         # What was being sent when the time was over may have arrived since.
         with contextlib.suppress(JournalDamaged):
             kept = offline(folder)
-            left, drafts = waited_for(kept), [one for one in kept if one["state"] == "draft"]
+            drafts = [one for one in kept if one["state"] == "draft"]
+            left = [*waited_for(kept), *(one for one in kept if one["state"] == "lost")]
     if left:
         click.echo(f"unmounted {path}; not in the bucket yet: {left_text(left)}", err=True)
         for line in upload_lines(left):
             click.echo(f"  {line}", err=True)
-        click.echo(f"  mount {record.url} again to go on with it", err=True)
+        states = {one["state"] for one in left}
+        if states - SETTLED_BY_HAND:
+            click.echo(f"  mount {record.url} again to go on with it", err=True)
+        if states & SETTLED_BY_HAND:
+            click.echo("  `ossfs uploads list` says what can be done with the rest", err=True)
         return 1
     if not is_over:
         click.echo(

@@ -368,6 +368,25 @@ def test_a_folder_in_use_is_refused(mounting, uploads, seen, emulator, poll):
         assert 0 == resume.wait(30)
 
 
+def test_ctrl_c_leaves_the_rest_for_later(mounting, uploads, seen, emulator, poll):
+    """The command ends at once, whatever the store does; nothing is lost."""
+    mount = mounting().mount(*OPTIONS)
+    interrupted(mount, seen, emulator, poll)
+    emulator.add_fault("delay", operation="UploadPart", seconds=60)
+    emulator.reset_stats()
+    command = [sys.executable, "-m", "ossfs", "uploads", "resume", "--all"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as resume:
+        poll(lambda: emulator.requests("UploadPart"))
+        resume.send_signal(signal.SIGINT)
+        _, said = resume.communicate(timeout=10)
+    assert 130 == resume.returncode
+    assert "is kept, and goes on later" in said
+    emulator.clear_faults()
+
+    assert 0 == uploads("resume", "--all").returncode
+    assert LARGE == seen.get("f")
+
+
 # Which one
 
 

@@ -1,6 +1,7 @@
 """`ossfs uploads resume`: bring files to their buckets now, and show how far they are."""
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from ossfs.errors import InvalidOption, OssfsError
 
 RESUMED = ("waiting", "failed", "uploading")
 """What `--all` means: all that was promised, and no draft."""
+
+INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 
 Outcome = dict[str, Any]
 
@@ -114,11 +117,17 @@ def _follow(files: Reach, ids: list[str], overwrite: bool, *, is_quiet: bool) ->
 
     working = threading.Thread(target=run, name="resume", daemon=True)
     working.start()
-    with closing(View(is_quiet=is_quiet)) as view:
-        working.join(REFRESH_S)
-        while working.is_alive():
-            view.show({"": [one for one in files.status() if one["id"] in ids]})
+    try:
+        with closing(View(is_quiet=is_quiet)) as view:
             working.join(REFRESH_S)
+            while working.is_alive():
+                view.show({"": [one for one in files.status() if one["id"] in ids]})
+                working.join(REFRESH_S)
+    except KeyboardInterrupt:
+        click.echo("\ninterrupted; what is not in the bucket is kept, and goes on later", err=True)
+        # Requests may be tried again for minutes. This ends as a crash does, which costs
+        # nothing: the journal has what is not in the bucket.
+        os._exit(INTERRUPTED)
     if isinstance(done[0], BaseException):
         raise done[0]
     return done[0]
