@@ -7,6 +7,7 @@ The rules, which are those of docs/durability.md:
   `close` or `fsync` that was begun; never anything in between.
 - With `durability = "journal"` it may also be what it was after any later change.
 - A truncate by name counts as a close, unless somebody has the file open.
+- A new file without a byte is brought to the bucket right after its last close, not by it.
 - A file that was never closed or synced may be missing; then nothing else is there, but what
   it was renamed over.
 - A rename or unlink that returned 0 has happened; one under way has happened or has not.
@@ -87,6 +88,8 @@ class File:
     is_dirty: bool = True
     is_loose: bool = False
     """It is committed in the background, at moments that the log does not know."""
+    is_untouched: bool = False
+    """It is new, and nothing was written to it."""
     mode: Choice = field(default_factory=lambda: Choice.of(None))
     mtime: Choice = field(default_factory=lambda: Choice.of(None))
     covered: "File | None" = None
@@ -95,7 +98,7 @@ class File:
     def changed(self, latest: Print) -> None:
         """Its content is changed to this, or is about to be."""
         self.latest = latest
-        self.is_dirty = True
+        self.is_dirty, self.is_untouched = True, False
         self.mode.overtaken()
         self.mtime.may_become(None)
         if self.is_loose:
@@ -108,7 +111,7 @@ class File:
     def settled(self, *, is_loose: bool) -> None:
         """Note that its content is promised as it is now."""
         self.durable, self.later = self.latest, set()
-        self.is_dirty, self.is_loose = False, is_loose
+        self.is_dirty, self.is_loose, self.is_untouched = False, is_loose, False
         self.covered = None
         self.mode.settle()
         self.mtime.settle()
@@ -226,7 +229,7 @@ class Replay:
     def _begin_open(self, event: Event) -> None:
         name = event["path"]
         if name not in self.names:
-            self.names[name] = File(None, is_loose=self._is_loose)
+            self.names[name] = File(None, is_loose=self._is_loose, is_untouched=True)
         elif event["trunc"]:
             self.names[name].changed(EMPTY)
         self._open[event["fd"]] = self.names[name]
@@ -259,7 +262,9 @@ class Replay:
     _begin_close = _begin_fsync
 
     def _end_close(self, event: Event) -> None:
-        self._open.pop(event["fd"]).settled(is_loose=self._is_loose)
+        file = self._open.pop(event["fd"])
+        if not file.is_untouched:
+            file.settled(is_loose=self._is_loose)
 
     def _end_unlink(self, event: Event, *, names: Names | None = None) -> None:
         del (self.names if names is None else names)[event["path"]]
