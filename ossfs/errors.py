@@ -19,7 +19,9 @@ Everything that can go wrong, with the errno an application sees.
         │   ├── InvalidCredentials            unknown key id, wrong secret
         │   ├── CredentialsExpired
         │   ├── ClockSkewed                   this machine's clock is off
-        │   └── ObjectArchived                must be restored first
+        │   ├── ObjectArchived                must be restored first
+        │   └── Immutable          EROFS      a retention policy keeps it as it is
+        ├── QuotaExceeded          EDQUOT     the bucket or account may not hold more
         ├── AlreadyExists          EEXIST     forbid-overwrite
         ├── PreconditionFailed     ESTALE     If-Match: another version is there
         ├── Conflict               EBUSY      other 409
@@ -172,6 +174,18 @@ class ClockSkewed(AccessDenied):
 
 class ObjectArchived(AccessDenied):
     """The object's bytes are in an archive class and must be restored first."""
+
+
+class Immutable(AccessDenied):
+    """A retention policy of the bucket keeps the object from being changed or deleted."""
+
+    errno = codes.EROFS
+
+
+class QuotaExceeded(StoreError):
+    """The bucket, the account or the server has no room for more."""
+
+    errno = codes.EDQUOT
 
 
 class AlreadyExists(StoreError):

@@ -28,6 +28,7 @@ _BY_STATUS: Mapping[int, type[errors.StoreError]] = {
     429: errors.Throttled,
     501: errors.NotSupported,
     503: errors.Throttled,
+    507: errors.QuotaExceeded,
 }
 
 

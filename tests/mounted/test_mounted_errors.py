@@ -443,3 +443,77 @@ def test_fsync_of_a_directory(mortal, seen):
         os.fsync(folder)  # as on a local disk
     finally:
         os.close(folder)
+
+
+REFUSALS = [
+    (403, "AccessDenied", errno.EACCES),
+    (403, "QuotaExceeded", errno.EDQUOT),
+    (507, "InsufficientStorage", errno.EDQUOT),
+    (409, "FileImmutable", errno.EROFS),
+    (400, "EntityTooLarge", errno.EFBIG),
+    (500, "InternalError", errno.EIO),
+]
+by_refusal = pytest.mark.parametrize(
+    ("status", "code", "number"), REFUSALS, ids=[f"{status}-{code}" for status, code, _ in REFUSALS]
+)
+
+
+@by_refusal
+@pytest.mark.parametrize("size", [1000, 3 * MIB], ids=["small", "large"])
+def test_what_the_store_refuses(mortal, seen, poll, size, status, code, number):
+    """Its errno at fsync and at close; the bytes are kept, listed, and sent when it takes them."""
+    bucket, content = seen_by(mortal, seen), (PATTERN * 3)[:size]
+    for operation in ("PutObject", "UploadPart"):
+        mortal.server.add_fault("error", operation=operation, status=status, code=code)
+    fd = os.open(mortal.path / "f", os.O_CREAT | os.O_WRONLY, 0o644)
+    os.write(fd, content)
+    with in_time(), raises(number):
+        os.fsync(fd)
+    with in_time(), raises(number):
+        os.close(fd)
+
+    assert content == (mortal.path / "f").read_bytes()
+    (upload,) = mortal.uploads()
+    assert ("f", size) == (upload["key"], upload["size"])
+    assert upload["state"] in {"failed", "uploading"}  # it is being tried again
+    assert code in upload["error"]
+    assert [] == bucket.keys()
+
+    mortal.server.clear_faults()
+    poll(mortal.is_clean)
+    assert content == bucket.get("f")
+    assert [] == bucket.uploads()
+
+
+@by_refusal
+def test_an_edit_that_the_store_refuses(mortal, seen, poll, status, code, number):
+    """The object stays what it was, here the edit is seen, and later it is the object."""
+    bucket = seen_by(mortal, seen)
+    (mortal.path / "f").write_bytes(PATTERN * 3)
+    edited = PATTERN + b"edit" + PATTERN[4:] + PATTERN
+    mortal.server.add_fault("error", operation="UploadPart", status=status, code=code)
+    with in_time(), raises(number), (mortal.path / "f").open("r+b") as file:
+        file.seek(MIB)
+        file.write(b"edit")
+
+    assert edited == (mortal.path / "f").read_bytes()
+    assert PATTERN * 3 == bucket.get("f")
+    mortal.server.clear_faults()
+    poll(mortal.is_clean)
+    assert edited == bucket.get("f")
+
+
+def test_a_file_beyond_the_largest(mounted, seen):
+    """EFBIG at the write or truncate that would pass the limit; what is below it goes on."""
+    path = mounted.path / "f"
+    with path.open("wb", buffering=0) as file:
+        file.write(b"start")
+        with raises(errno.EFBIG):
+            os.pwrite(file.fileno(), b"x", 1 << 50)
+        with raises(errno.EFBIG):
+            os.ftruncate(file.fileno(), 1 << 50)
+        file.write(b", end")
+    with raises(errno.EFBIG):
+        os.truncate(path, 1 << 50)
+
+    assert b"start, end" == seen.get("f") == path.read_bytes()

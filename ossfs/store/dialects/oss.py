@@ -36,7 +36,8 @@ OSS_ERRORS: Mapping[str, type[errors.StoreError]] = {
     "SecurityTokenExpired": errors.CredentialsExpired,
     "RequestTimeTooSkewed": errors.ClockSkewed,
     "InvalidObjectState": errors.ObjectArchived,
-    "FileImmutable": errors.AccessDenied,  # a 409: the bucket's retention policy
+    "FileImmutable": errors.Immutable,  # a 409: the bucket's retention policy
+    "QuotaExceeded": errors.QuotaExceeded,
     "FileAlreadyExists": errors.AlreadyExists,
     "ObjectAlreadyExists": errors.AlreadyExists,
     "PreconditionFailed": errors.PreconditionFailed,

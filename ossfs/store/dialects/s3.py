@@ -39,6 +39,9 @@ S3_ERRORS: Mapping[str, type[errors.StoreError]] = {
     "RequestTimeTooSkewed": errors.ClockSkewed,
     "RequestExpired": errors.ClockSkewed,
     "InvalidObjectState": errors.ObjectArchived,
+    "QuotaExceeded": errors.QuotaExceeded,  # Ceph; a 403
+    "XMinioAdminBucketQuotaExceeded": errors.QuotaExceeded,  # MinIO; a 400
+    "InsufficientStorageSpace": errors.QuotaExceeded,  # Huawei; a 403
     "PreconditionFailed": errors.PreconditionFailed,
     "ConditionalRequestConflict": errors.Transient,  # two conditional writes at once
     "OperationAborted": errors.Transient,

@@ -31,6 +31,7 @@ TOS_ERRORS: Mapping[str, type[errors.StoreError]] = {
     "SecurityTokenExpired": errors.CredentialsExpired,
     "RequestTimeTooSkewed": errors.ClockSkewed,
     "InvalidObjectState": errors.ObjectArchived,
+    "QuotaExceeded": errors.QuotaExceeded,
     "FileAlreadyExists": errors.AlreadyExists,
     "ObjectAlreadyExists": errors.AlreadyExists,
     "PreconditionFailed": errors.PreconditionFailed,
