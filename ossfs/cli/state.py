@@ -162,10 +162,21 @@ def read_record(folder: Path) -> Record | None:
         return None  # never written, or by another version: the folder is still listed
 
 
+def is_running(record: Record) -> bool:
+    """Say whether the process of a mount is there, as far as this one can see."""
+    try:
+        os.kill(record.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _owner(folder: Path) -> str:
     record = read_record(folder)
-    if record is None:
-        return "another process"
+    if record is None or not is_running(record):
+        return "another process, perhaps `ossfs uploads`"
     return f"process {record.pid}, which mounts {record.url} at {record.mountpoint}"
 
 

@@ -364,7 +364,11 @@ def test_a_folder_in_use_is_refused(mounting, uploads, seen, emulator, poll):
         poll(lambda: emulator.requests("UploadPart"))
         refused = mount.try_mount(*OPTIONS)
         assert 1 == refused.returncode
-        assert "is used by" in refused.stderr
+        assert "is used by another process, perhaps `ossfs uploads`" in refused.stderr
+        assert ["f"] == [one["key"] for one in mount.uploads()]
+        busy = uploads("discard", "f", "--yes")
+        assert 1 == busy.returncode
+        assert "is used by" in busy.stderr
         assert 0 == resume.wait(30)
 
 
@@ -385,6 +389,21 @@ def test_ctrl_c_leaves_the_rest_for_later(mounting, uploads, seen, emulator, pol
 
     assert 0 == uploads("resume", "--all").returncode
     assert LARGE == seen.get("f")
+
+
+def test_who_is_asked_can_say_no(mounting, uploads):
+    """On a terminal, deleting waits for an answer."""
+    mount = mounting().mount(*OPTIONS)
+    left_open(mount, data=b"draft")
+    for answer, code, left in ((b"n\n", 1, 1), (b"y\n", 0, 0)):
+        master, slave = pty.openpty()
+        os.write(master, answer)
+        done = uploads("discard", "f", stdin=slave)
+        os.close(slave)
+        os.close(master)
+        assert code == done.returncode
+        assert "Delete the local bytes of 1: f (draft, 5 bytes)?" in done.stderr
+        assert left == len(mount.uploads())
 
 
 # Which one
@@ -425,6 +444,10 @@ def test_the_watch_ends_when_all_is_done(mounting, uploads, seen, emulator):
     assert sent == sorted(sent)
     assert any(0 < one < len(LARGE) for one in sent)
     assert LARGE == seen.get("f")
+    (mount.path / "g").write_bytes(LARGE)
+    plain = uploads("list", "--watch", "--mount", mount.path, "--until-done")
+    assert 0 == plain.returncode
+    assert "left: 1 file" in plain.stderr
 
 
 def test_the_watch_draws_bars_on_a_terminal_and_ctrl_c_ends_it(mounting, seen, emulator, poll):

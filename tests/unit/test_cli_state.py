@@ -28,7 +28,9 @@ def config(url="oss://photos", **flags):
 
 
 def record(mountpoint, *, started_ns=1):
-    return Record("oss://photos", "http://127.0.0.1:9000", str(mountpoint), 4711, started_ns, "s")
+    return Record(
+        "oss://photos", "http://127.0.0.1:9000", str(mountpoint), os.getpid(), started_ns, "s"
+    )
 
 
 def test_the_folder_is_named_for_endpoint_bucket_and_prefix(state_home):
@@ -86,7 +88,9 @@ def test_a_folder_given_by_the_user_is_refused_while_it_is_owned(state_home, tmp
     with closing(StateDirectory.acquire(config(state_dir=str(elsewhere)))) as state:
         state.describe(record("/mnt/photos"))
 
-        with pytest.raises(StateInUse, match=r"process 4711.*oss://photos at /mnt/photos"):
+        with pytest.raises(
+            StateInUse, match=rf"process {os.getpid()}.*oss://photos at /mnt/photos"
+        ):
             StateDirectory.acquire(config(state_dir=str(elsewhere)))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ossfs.cli.control import Client, ControlError
 from ossfs.cli.mountpoint import located
-from ossfs.cli.state import Record, folders, is_live, read_record
+from ossfs.cli.state import Record, folders, is_live, is_running, read_record
 from ossfs.errors import JournalDamaged
 
 
@@ -56,10 +56,16 @@ def look(folder: Path) -> Found:
     """Look into one state folder."""
     record, live = read_record(folder), is_live(folder)
     try:
-        uploads = ask(record) if live and record is not None else offline(folder)
+        if live and record is not None:
+            try:
+                return Found(folder, record, live, ask(record))
+            except ControlError:
+                if is_running(record):
+                    raise
+                live = False  # not a mount has the folder, but one of these commands
+        return Found(folder, record, live, offline(folder))
     except (ControlError, JournalDamaged) as error:
         return Found(folder, record, live, [], str(error))
-    return Found(folder, record, live, uploads)
 
 
 def ask(record: Record) -> list[dict[str, Any]]:

@@ -19,9 +19,12 @@ from ossfs.writeback.details import Details, KnownUpload
 @click.command("list", short_help="List them, with how to go on.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--watch", is_flag=True, help="The same as `ossfs uploads watch`.")
+@click.option("--until-done", is_flag=True, help="With --watch: end when nothing is on its way.")
 @mount_option
 @click.pass_context
-def list_command(ctx: click.Context, *, as_json: bool, watch: bool, where: str | None) -> None:
+def list_command(
+    ctx: click.Context, *, as_json: bool, watch: bool, until_done: bool, where: str | None
+) -> None:
     """
     List what is being uploaded, waits, failed, or was left by a mount that died.
 
@@ -37,7 +40,7 @@ def list_command(ctx: click.Context, *, as_json: bool, watch: bool, where: str |
     The first word of a line is the ID that the other commands take.
     """  # noqa: D301  # click wants the character \b before lines that stay as they are
     if watch:
-        ctx.invoke(watch_command, as_json=as_json, where=where, until_done=False)
+        ctx.invoke(watch_command, as_json=as_json, where=where, until_done=until_done)
         return
     found = places(where)
     if as_json:
