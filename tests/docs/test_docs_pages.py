@@ -13,6 +13,7 @@ from ossfs.cli.main import COMMANDS
 from ossfs.cli.state import Record
 from ossfs.config.groups import CacheConfig
 from ossfs.journal.schema import MIGRATIONS
+from ossfs.writeback.pending import UploadStatus
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -63,7 +64,7 @@ def test_every_advice_is_in_troubleshooting():
 
 
 def test_every_column_of_the_journal_is_explained():
-    """docs/formats.md names each table and column there is, and mount.json's fields."""
+    """docs/formats.md names each table and column, the fields of mount.json and of lists."""
     text = (ROOT / "docs" / "formats.md").read_text()
     with contextlib.closing(sqlite3.connect(":memory:")) as database:
         for migration in MIGRATIONS:
@@ -76,7 +77,7 @@ def test_every_column_of_the_journal_is_explained():
             about = about.split("\n\n`")[0]
             for _, column, *_ in database.execute(f"PRAGMA table_info({table})"):
                 assert f"`{column}`" in about, (table, column)
-    for one in fields(Record):
+    for one in (*fields(Record), *fields(UploadStatus)):
         assert f"| `{one.name}` |" in text
 
 
