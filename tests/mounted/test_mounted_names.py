@@ -84,6 +84,25 @@ def test_replacing_a_file_that_is_open(mounted, seen, emulator, poll, size, way)
     poll(mounted.is_clean)
 
 
+def test_a_crash_while_a_replaced_file_is_read(mounted, seen):
+    """The copy that was kept for its reader goes with the next mount."""
+    path = mounted.path / "b"
+    seen.put("b", b"o" * 20 * MIB)
+    (mounted.path / "a").write_bytes(b"new")
+    reader = os.open(path, os.O_RDONLY)
+    assert b"o" * 10 == os.read(reader, 10)
+    os.rename(mounted.path / "a", path)
+    assert 2 == len(seen.keys())
+    mounted.kill()
+    with contextlib.suppress(OSError):  # nobody is there any more
+        os.close(reader)
+    mounted.mount()
+
+    assert ["b"] == seen.keys()
+    assert b"new" == path.read_bytes()
+    assert mounted.is_clean()
+
+
 def test_a_rename_whose_deletion_fails(mounting, seen, emulator, poll):
     """Both a file and a directory have one name at once, in the bucket a little later."""
     mount = mounting().mount("--deadline", "1s")

@@ -194,3 +194,19 @@ def test_the_parent_of_the_old_directory(core, life, sh, gate, expect_log):
     sh.rmdir("/t")
     settle(core, life)
     assert {"f": b"content", "e/g": b"g"} == core.objects()
+
+
+def test_the_next_mount_cannot_delete_it_either(core, life, sh, gate, expect_log):
+    """The old directory is hidden there, too, until it can."""
+    expect_log(LATER)
+    expect_log("the rename of d/ to t/ is not finished")
+    sh.rename("/d", "/t")
+    life.die()
+
+    with core.mounted(refuse=gate, is_running=True) as after:
+        assert ["f", "t"] == after.os.listdir("/")
+        assert not after.os.exists("/d/f")
+        gate.open()
+        assert after.mount.drain(20)
+    assert {"f": b"content", **MOVED} == core.objects()
+    core.assert_nothing_left()

@@ -254,6 +254,27 @@ def test_when_the_rename_fails_afterwards(core):
     core.assert_nothing_left()
 
 
+@every_way
+def test_replaced_while_a_read_is_under_way(core, act, after):
+    """The request meets an object that is gone: the bytes come from where they were kept."""
+    with core.mounted() as life:
+        sh = life.os
+        fd = sh.open("/d/f", os.O_RDONLY)
+        met = []
+
+        def on_call(call):
+            if call.name == "get" and not met:
+                met.append(call)
+                act(sh)
+
+        life.points.on_call = on_call
+        assert OLD == sh.pread(fd, 10_000, 0)
+        assert met
+        sh.close(fd)
+        assert after == files(core)
+    core.assert_nothing_left()
+
+
 def test_the_copy_is_not_listed(core):
     """Nobody on this mount sees it; the directory is empty without it."""
     with core.mounted() as life:
