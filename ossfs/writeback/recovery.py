@@ -167,6 +167,16 @@ def pending(state_dir: Path) -> list[UploadStatus]:
     return [describe(record, staging) for record in files] + lost
 
 
+def intents(state_dir: Path) -> int:
+    """Return how many renames and deletions a mount would have to finish. JournalDamaged."""
+    path = state_dir / JOURNAL_NAME
+    if not path.exists():
+        return 0
+    with contextlib.closing(Journal(path, clock=SystemClock(), read_only=True)) as journal:
+        ledger = journal.load()
+    return len(ledger.moves) + len(ledger.deletions)
+
+
 def _given_up(record: FileRecord, journal: Journal, area: StagingArea) -> FileRecord:
     """Keep a promised file off the bucket whose bytes are not all here."""
     assert record.staging is not None  # noqa: S101 - it is damaged

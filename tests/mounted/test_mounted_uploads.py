@@ -278,6 +278,25 @@ def test_a_folder_without_credentials_says_what_to_run(mounting, uploads, emulat
     assert [one["id"]] == [left["id"] for left in mount.uploads()]
 
 
+def test_a_rename_is_finished_without_a_mount(mounting, uploads, seen, emulator, poll):
+    """`resume --all` leaves an empty journal, also where no file waits."""
+    seen.put("d/f", b"x")
+    mount = mounting().mount(*OPTIONS)
+    emulator.add_fault("delay", operation="CopyObject", seconds=60)
+    program = f"import os; os.rename({str(mount.path / 'd')!r}, {str(mount.path / 'e')!r})"
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL):
+        poll(lambda: mount.journal("moves"))
+        mount.kill()
+    emulator.clear_faults()
+    assert [] == mount.uploads()
+
+    done = uploads("resume", "--all")
+
+    assert 0 == done.returncode, done.stderr
+    assert ["e/f"] == [key for key in seen.keys() if key.endswith("f")]  # noqa: SIM118  # a list
+    assert mount.is_clean()
+
+
 def test_one_of_several_is_uploaded(mounting, uploads, seen, emulator):
     """The others of the folder stay as they are."""
     mount = mounting().mount(*OPTIONS)

@@ -17,7 +17,7 @@ from ossfs.cli.state import Record, folders, is_live, is_running, read_record
 from ossfs.errors import JournalDamaged
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Found:
     """What one state folder holds."""
 
@@ -80,3 +80,13 @@ def offline(folder: Path) -> list[dict[str, Any]]:
     from ossfs.writeback.recovery import pending  # noqa: PLC0415  # rarely needed
 
     return [asdict(one) for one in pending(folder)]
+
+
+def has_intents(folder: Path) -> bool:
+    """Say whether a mount of a folder nobody uses would have more to do than the files."""
+    from ossfs.writeback.recovery import intents  # noqa: PLC0415  # rarely needed
+
+    try:
+        return intents(folder) > 0
+    except JournalDamaged:
+        return True  # and be it to put the journal aside

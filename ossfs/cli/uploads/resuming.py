@@ -13,6 +13,7 @@ import click
 from ossfs.cli.control import ControlError
 from ossfs.cli.uploads.asking import confirm
 from ossfs.cli.uploads.choosing import NAME_METAVAR, Chosen, choose, mount_option, places
+from ossfs.cli.uploads.found import Found, has_intents
 from ossfs.cli.uploads.reaching import Reach, reach
 from ossfs.cli.wording import size_text
 from ossfs.errors import InvalidOption, OssfsError
@@ -23,6 +24,7 @@ RESUMED = ("waiting", "failed", "uploading")
 INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 
 Outcome = dict[str, Any]
+Work = dict[Found, list[Chosen]]
 
 
 @click.command("resume", short_help="Bring files to the bucket now.")
@@ -60,47 +62,60 @@ def resume_command(
     """
     if is_all == bool(names):
         raise InvalidOption("say which by ID or KEY, or --all")
-    chosen = choose(names, where) if names else _promised(where)
-    for one in chosen:
+    work = _promised(where) if is_all else _named(choose(names, where))
+    for one in (one for chosen in work.values() for one in chosen):
         if one.upload["state"] == "draft":
             confirm(
                 f"{one.line} was never closed: its writer may have wanted to write more."
                 " Upload it as it is?",
                 yes=yes,
             )
-    outcomes = _run(chosen, overwrite=overwrite, is_quiet=as_json)
+    outcomes = [
+        outcome
+        for found, chosen in work.items()
+        for outcome in _run(found, chosen, overwrite=overwrite, is_quiet=as_json)
+    ]
     if as_json:
         click.echo(json.dumps(outcomes, indent=1))
     else:
-        _tell(chosen, outcomes)
+        _tell(outcomes)
     sys.exit(1 if any(one["error"] for one in outcomes) else 0)
 
 
-def _promised(where: str | None) -> list[Chosen]:
-    found = places(where)
-    for one in found:
-        if one.error:
-            click.echo(f"ossfs: {one.title}: {one.error}", err=True)
-    return [
-        Chosen(one, upload)
-        for one in found
-        for upload in one.uploads
-        if upload["state"] in RESUMED and not (upload["is_open"] and not upload["error"])
-    ]
+def _named(chosen: Sequence[Chosen]) -> Work:
+    work: Work = {}
+    for one in chosen:
+        work.setdefault(one.found, []).append(one)
+    return work
 
 
-def _run(chosen: Sequence[Chosen], *, overwrite: bool, is_quiet: bool) -> list[Outcome]:
-    """Bring them to their buckets, one state folder after the other."""
-    outcomes: list[Outcome] = []
-    for found in {one.found.state_dir: one.found for one in chosen}.values():
-        mine = [one for one in chosen if one.found is found]
-        try:
-            with reach(found) as files:
-                done = _follow(files, [one.id for one in mine], overwrite, is_quiet=is_quiet)
-        except (OssfsError, ControlError) as error:
-            done = [{"id": one.id, "key": one.upload["key"], "error": str(error)} for one in mine]
-        outcomes += [{"state_dir": str(found.state_dir), **one} for one in done]
-    return outcomes
+def _promised(where: str | None) -> Work:
+    """Return all that was promised, and the folders where only a change of names is left."""
+    work: Work = {}
+    for found in places(where):
+        chosen = [
+            Chosen(found, upload)
+            for upload in found.uploads
+            if upload["state"] in RESUMED and not (upload["is_open"] and not upload["error"])
+        ]
+        if chosen or found.error or (not found.is_mounted and has_intents(found.state_dir)):
+            work[found] = chosen
+    return work
+
+
+def _run(found: Found, chosen: list[Chosen], *, overwrite: bool, is_quiet: bool) -> list[Outcome]:
+    """Bring files of one state folder to their bucket; return what came of each."""
+    where = {"state_dir": str(found.state_dir)}
+    sizes = {one.id: one.upload["size"] for one in chosen}
+    try:
+        if found.error:
+            raise ControlError(found.error)  # noqa: TRY301  # the same end as for the others
+        with reach(found) as files:
+            done = _follow(files, list(sizes), overwrite, is_quiet=is_quiet)
+    except (OssfsError, ControlError) as error:
+        keys = {one.id: one.upload["key"] for one in chosen} or {"": ""}
+        done = [{"id": name, "key": key, "error": str(error)} for name, key in keys.items()]
+    return [{**where, **one, "size": sizes.get(one["id"], 0)} for one in done]
 
 
 def _follow(files: Reach, ids: list[str], overwrite: bool, *, is_quiet: bool) -> list[Outcome]:
@@ -133,13 +148,12 @@ def _follow(files: Reach, ids: list[str], overwrite: bool, *, is_quiet: bool) ->
     return done[0]
 
 
-def _tell(chosen: Sequence[Chosen], outcomes: Sequence[Outcome]) -> None:
-    sizes = {(str(one.found.state_dir), one.id): one.upload["size"] for one in chosen}
+def _tell(outcomes: Sequence[Outcome]) -> None:
     for one in outcomes:
-        size = size_text(sizes.get((one["state_dir"], one["id"]), 0))
+        name = one["key"] or one["state_dir"]
         if one["error"]:
-            click.echo(f"{one['key']}: not in the bucket: {one['error']}", err=True)
+            click.echo(f"{name}: not in the bucket: {one['error']}", err=True)
         else:
-            click.echo(f"{one['key']}: in the bucket ({size})")
+            click.echo(f"{name}: in the bucket ({size_text(one['size'])})")
     if not outcomes:
-        click.echo("Nothing waits.")
+        click.echo("Everything that was promised is in the buckets.")
