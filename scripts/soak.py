@@ -1,10 +1,13 @@
 """
-Kills a mount under load, again and again, and verifies every byte; `scripts/soak` runs it.
+Puts a mount under load for long, and verifies every byte; `scripts/soak` runs it.
 
 kill      workers copy, edit, append, truncate, rename, unlink, rsync … through a mount of
           the embedded server; the mount process is killed at a random moment, also while
           it recovers from the kill before; then everything that had been closed or synced
           must be there, through the mount and in the bucket, and nothing be left over
+
+compare   workers do the same, some twenty kinds of operations, in a mount and in a local
+          directory; results and errnos are compared after each, everything after a remount
 
 The first thing that is wrong ends the run: what happened to the file is printed, and
 folders and logs are kept. Exit code 0: nothing was wrong.
@@ -17,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from soak_compare import Comparison
 from soak_mount import Wrong
 from soak_rounds import Plan, Soak
 
@@ -32,6 +36,7 @@ def _arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("work", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--mode", choices=("kill", "compare"), default="kill")
     parser.add_argument("--rounds", type=int, default=100, help="default: 100")
     parser.add_argument("--seed", type=int, help="repeat a run's choices (not its moments)")
     parser.add_argument("--workers", type=int, default=5, help="default: 5")
@@ -64,7 +69,8 @@ def main() -> int:
         longest_s=arguments.longest,
     )
     print(f"seed {seed}: {plan}", flush=True)
-    soak = Soak(plan, arguments.work)
+    kind = Soak if arguments.mode == "kill" else Comparison
+    soak = kind(plan, arguments.work)
     try:
         soak.run()
     except Wrong as error:
