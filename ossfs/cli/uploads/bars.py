@@ -97,19 +97,23 @@ class View:
         total = sum(self._sizes.values())
         self._bars.update(
             self._total,
-            description=f"left: {left_text(list(waiting.values()))}",
+            description=_left(waiting),
             total=max(1, total),
             completed=total - left,
         )
 
     def _say(self, waiting: Mapping[tuple[str, str], Upload]) -> None:
-        lines = [f"left: {left_text(list(waiting.values()))}"]
+        lines = [_left(waiting)]
         lines += [f"  {describe(one)} {_progress(one)}" for one in waiting.values()]
         text = "\n".join(lines)
         now = time.monotonic()
         if text != self._said and (not self._said or now - self._said_at >= PLAIN_EVERY_S):
             self._said, self._said_at = text, now
             click.echo(text, err=True)
+
+
+def _left(waiting: Mapping[tuple[str, str], Upload]) -> str:
+    return f"left: {left_text(list(waiting.values()))}" if waiting else "nothing is on its way"
 
 
 def describe(one: Upload) -> str:

@@ -9,7 +9,8 @@ Threads: `status` may be called beside `resume`; the rest belongs to one thread.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,16 @@ def _way(folder: Path, record: Record) -> str:
     return f"`ossfs mount {record.url} DIR --state-dir {folder}` with your options goes on with it"
 
 
+@contextmanager
+def _private() -> Iterator[None]:
+    """Let what is made meanwhile be readable by its owner only, as the mount process does."""
+    old = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(old)
+
+
 class Unmounted:
     """A state folder that is ours until `close`. StateInUse; JournalDamaged."""
 
@@ -98,7 +109,8 @@ class Unmounted:
             raise AssertionError("the journal is open already")
         config = config_of(self._folder, self._record)
         try:
-            self._mount = open_mount(config, self._folder, is_due=False)
+            with _private():
+                self._mount = open_mount(config, self._folder, is_due=False)
         except OssfsError as error:
             raise self._unreached(error, config) from error
         self._closers.append(self._mount.close)
@@ -116,7 +128,8 @@ class Unmounted:
 
     def _files(self) -> Kept:
         if self._kept is None:
-            journal = open_journal(self._folder, clock=SystemClock())
+            with _private():
+                journal = open_journal(self._folder, clock=SystemClock())
             self._closers.append(journal.close)
             area = StagingArea(self._folder / STAGING_NAME, reserve=0)
             self._kept = Kept(journal=journal, area=area)
