@@ -29,10 +29,15 @@ STORM: tuple[tuple[float, dict[str, object]], ...] = (
     (0.15, {"action": "drop_before"}),
     (0.15, {"action": "drop_after"}),
     (0.10, {"action": "error_after", "status": 500}),
-    (0.08, {"action": "corrupt"}),
+    (0.04, {"action": "corrupt", "operation": "PutObject"}),
+    (0.04, {"action": "corrupt", "operation": "UploadPart"}),
     (0.07, {"action": "delay", "seconds": 0.2}),
 )
-"""Kinds of failures, and the share each has of those that are asked for."""
+"""
+Kinds of failures, and the share each has of those that are asked for.
+
+Nothing proves that a range of an object came as it is, so answers are not damaged.
+"""
 
 
 class Bucket:
