@@ -297,6 +297,22 @@ class Files:
 
     def _commit(self, node: FileNode, *, is_asked_for: bool = False) -> None:
         """Bring it into the bucket; in the background not what is still being written."""
+        with self._staying(node):
+            self._bring(node, is_asked_for=is_asked_for)
+        self._retire(node)
+
+    @contextlib.contextmanager
+    def _staying(self, node: FileNode) -> Iterator[None]:
+        """Keep a node in the table: between its commit and the news of it nothing else knows."""
+        with self.tree.nodes.lock:
+            node.commits += 1
+        try:
+            yield
+        finally:
+            with self.tree.nodes.lock:
+                node.commits -= 1
+
+    def _bring(self, node: FileNode, *, is_asked_for: bool) -> None:
         try:
             is_done = self.committer.commit(
                 node.pending, before=self.unlinking.claim, is_asked_for=is_asked_for
@@ -311,7 +327,6 @@ class Files:
             self._published(node)
             if node.is_linked and node.pending.is_dirty and not node.pending.has_new_content:
                 self.scheduler.later(node, ATTRIBUTES_DELAY_S)  # a chmod that met the commit
-        self._retire(node)
 
     def _conflicted(self, node: FileNode) -> None:
         """Let the path show theirs, and the saved edit be seen where it is."""
@@ -386,7 +401,8 @@ class Files:
     def _retire(self, node: FileNode) -> None:
         """Forget a node that nobody has open and nothing is missing of."""
         with self.tree.nodes.lock:
-            is_idle = node.handles == 0 and not node.pending.is_dirty and node.is_linked
+            is_used = node.handles or node.commits
+            is_idle = not is_used and not node.pending.is_dirty and node.is_linked
             if is_idle:
                 self.tree.nodes.remove(node)
         if is_idle:

@@ -4,9 +4,9 @@ Files that are more than a name in the bucket: open, changed, or on their way th
 A `FileNode` is what handles point to, so that they survive renames and unlinks. The
 `NodeTable` finds the node of a key; what it holds comes before what the bucket says.
 
-Threads: the table's lock guards the table and the nodes' `key`, `handles` and `is_linked`;
-a node's `attributes` are guarded by its pending file's lock. The table's lock is taken
-before a pending file's, never after, and never held during I/O.
+Threads: the table's lock guards the table and the nodes' `key`, `handles`, `commits` and
+`is_linked`; a node's `attributes` are guarded by its pending file's lock. The table's lock
+is taken before a pending file's, never after, and never held during I/O.
 """
 
 import threading
@@ -32,6 +32,8 @@ class FileNode:
     has_object: bool
     """The bucket holds an object of this key: this file's, or one it will replace."""
     handles: int = 0
+    commits: int = 0
+    """How many of them are under way, up to the moment when the new version is known."""
     is_linked: bool = True
     """It has a name; otherwise it lives until its last handle closes."""
     deletion: DeletionRecord | None = None

@@ -19,3 +19,26 @@ def test_a_late_close_does_not_bring_back_another_file(core):
     with core.mounted() as again:
         assert ["f"] == again.os.listdir("/")
     assert {"f": b"another"} == core.objects()
+
+
+def test_a_close_between_a_commit_and_the_news_of_it(core, monkeypatch):
+    """A file does not vanish for a moment when its last reader closes it just then."""
+    with core.mounted(durability="journal") as life:
+        files = life.fs._files
+        files.scheduler.close()
+        assert [] == life.os.listdir("/")
+        life.os.write("/f", b"new")
+        reader = life.os.open("/f", os.O_RDONLY)
+        node = life.fs._tree.nodes.get("f")
+        publish = files._published
+
+        def published(node):
+            life.os.close(reader)
+            assert life.os.exists("/f")
+            publish(node)
+
+        monkeypatch.setattr(files, "_published", published)
+        files.commit(node)
+
+        assert life.os.exists("/f")
+        assert life.fs._tree.nodes.get("f") is None
