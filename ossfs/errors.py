@@ -10,6 +10,7 @@ Everything that can go wrong, with the errno an application sees.
     ├── MountFailed                EIO        the mount did not come up; the message says why
     ├── UploadCancelled            ECANCELED  the file was unlinked, or the user said so
     ├── EditConflict               ESTALE     the edited object was changed by somebody else
+    │   └── NameTaken              EEXIST     O_EXCL: somebody else made the file first
     └── StoreError                 EIO        an answer, or no answer, of the object store
         ├── NotFound               ENOENT
         │   ├── NoSuchKey
@@ -90,6 +91,12 @@ class EditConflict(OssfsError):
     """The object was changed by somebody else since the edit began."""
 
     errno = codes.ESTALE
+
+
+class NameTaken(EditConflict):
+    """A file that was to be the only one of its name (O_EXCL) was made by somebody else first."""
+
+    errno = codes.EEXIST
 
 
 class UploadCancelled(OssfsError):

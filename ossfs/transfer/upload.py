@@ -183,6 +183,7 @@ class MultipartUpload:
         before_complete: Callable[[], None] = lambda: None,
         replaces: str | None = None,
         if_match: str | None = None,
+        forbid_overwrite: bool = False,
     ) -> None:
         self._store = store
         self._workers = workers
@@ -195,6 +196,7 @@ class MultipartUpload:
         self._before_complete = before_complete
         self._replaces = replaces
         self._if_match = if_match
+        self._forbid_overwrite = forbid_overwrite
 
     @property
     def size(self) -> int:
@@ -342,7 +344,11 @@ class MultipartUpload:
         """Send Complete; when it finds no upload, look whether an earlier one did it."""
         try:
             return self._store.complete_upload(
-                self._key, self._upload_id(), parts, if_match=self._if_match
+                self._key,
+                self._upload_id(),
+                parts,
+                if_match=self._if_match,
+                forbid_overwrite=self._forbid_overwrite,
             )
         except (NoSuchUpload, PreconditionFailed) as error:
             if stored := self._look(expected, parts):

@@ -150,6 +150,8 @@ class Files:
         FileExistsError: another one came first, and this one was to be the only one.
         """
         pending = self._pending(key, None, attributes)
+        # What was unlinked while open has its name no more, but the bucket still has it.
+        pending.is_exclusive = is_exclusive and not self.tree.hidden.is_hidden(key)
         pending.create()
         node = FileNode(
             key,

@@ -250,11 +250,16 @@ class FileSystem:
         Bring a file that was written through this handle into the bucket: close(2).
 
         A new file without a byte waits for `release`: its writer may only have closed a
-        duplicate of the descriptor, as shells do.
+        duplicate of the descriptor, as shells do. But one that was to be the only one of its
+        name (O_EXCL) does not, since nobody hears what `release` has to say.
         """
         handle = self._handle(fh)
         node = handle.node
-        if handle.is_writable and not node.is_new and node.pending.has_new_content:
+        if node.is_new:
+            is_awaited = node.pending.is_exclusive
+        else:
+            is_awaited = handle.is_writable and node.pending.has_new_content
+        if is_awaited:
             self._files.finish(node)
 
     def fsync(self, fh: Fh) -> None:

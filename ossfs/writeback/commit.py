@@ -17,7 +17,9 @@ from collections.abc import Callable
 
 from ossfs.clock import Clock
 from ossfs.errors import (
+    AlreadyExists,
     EditConflict,
+    NameTaken,
     NoSuchKey,
     NoSuchUpload,
     ObjectTooLarge,
@@ -29,7 +31,7 @@ from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import UploadRecord, Version
 from ossfs.store.api import FileBody, ObjectInfo, ObjectStore, Stored
-from ossfs.store.resolving import described_by_us, has_content
+from ossfs.store.resolving import described_by_us, has_content, put_by_us
 from ossfs.transfer.parts import PartPlan, Slot
 from ossfs.transfer.upload import CopiedPiece, MultipartUpload, Piece, SentPiece
 from ossfs.transfer.workers import Workers
@@ -143,6 +145,12 @@ class Committer:
                 version = self._commit_content(pending, snapshot)
             else:
                 version = self._commit_headers(pending, snapshot)
+        except AlreadyExists as error:
+            made = self._made_before(pending, snapshot)
+            if made is None:
+                self._keep_conflict(pending, snapshot, error)
+                return
+            version = made
         except (PreconditionFailed, EditConflict, NoSuchKey) as error:
             if snapshot.base is None:
                 raise
@@ -164,6 +172,21 @@ class Committer:
         except NoSuchKey:
             return None
         if staged.needs_base(whole) or not has_content(current, FileBody(staged.fd, whole)):
+            return None
+        self._drop_upload(pending)
+        return Version(snapshot.key, current.etag, staged.size)
+
+    def _made_before(self, pending: PendingFile, snapshot: Snapshot) -> Version | None:
+        """Return the version there if an attempt that seemed to have failed has made it."""
+        staged = pending.staged
+        if not pending.error or staged is None:
+            return None  # nothing was sent before: it is somebody else's, whatever its bytes
+        try:
+            current = self._store.head(snapshot.key)
+        except NoSuchKey:
+            return None
+        body = FileBody(staged.fd, Extent(0, staged.size))
+        if put_by_us(current, body, snapshot.headers) is None:
             return None
         self._drop_upload(pending)
         return Version(snapshot.key, current.etag, staged.size)
@@ -222,7 +245,13 @@ class Committer:
             return self._ours(current, body, snapshot)
         self._progress(pending, parts_total=1)
         try:
-            stored = self._store.put(snapshot.key, body, snapshot.headers, if_match=guard)
+            stored = self._store.put(
+                snapshot.key,
+                body,
+                snapshot.headers,
+                if_match=guard,
+                forbid_overwrite=self._forbids(snapshot),
+            )
         except PreconditionFailed:
             current = None if base is None else self._replaced(base)
             if current is None:
@@ -241,6 +270,10 @@ class Committer:
         base = snapshot.base
         is_same = base is not None and base.key == snapshot.key
         return base.etag if base is not None and is_same and is_conditional else None
+
+    def _forbids(self, snapshot: Snapshot) -> bool:
+        """Say whether a write is to fail when an object has the name, and the store can do it."""
+        return snapshot.is_exclusive and self._store.capabilities.forbid_overwrite
 
     def _ours(self, current: ObjectInfo, body: FileBody, snapshot: Snapshot) -> Stored:
         """Return the version there if it is our own PUT, whose answer we never saw."""
@@ -286,6 +319,7 @@ class Committer:
             is_cancelled=lambda: pending.is_discarded,
             before_complete=check_base,
             if_match=guard,
+            forbid_overwrite=self._forbids(snapshot),
             replaces=None if snapshot.base is None else snapshot.base.etag,
         )
         try:
@@ -422,12 +456,15 @@ class Committer:
         self._drop_upload(pending)
         with pending.lock:
             pending.conflict_of = snapshot.key
-            pending.key, pending.base = name, None
+            pending.key, pending.base, pending.is_exclusive = name, None, False
             if pending.file_id is not None:
                 self._journal.rename_file(pending.file_id, name)
-        self._save_conflict(pending, snapshot._replace(key=name, base=None))
+        copy = snapshot._replace(key=name, base=None, is_exclusive=False)
+        self._save_conflict(pending, copy, NameTaken if snapshot.is_exclusive else EditConflict)
 
-    def _save_conflict(self, pending: PendingFile, copy: Snapshot) -> None:
+    def _save_conflict(
+        self, pending: PendingFile, copy: Snapshot, kind: type[EditConflict] = EditConflict
+    ) -> None:
         """Make the local bytes the conflict copy, now or at a later attempt; EditConflict."""
         pending.settle(copy, self._commit_content(pending, copy))
         with pending.lock:
@@ -436,7 +473,7 @@ class Committer:
             "%s was changed by somebody else during an edit; the edit is saved as %s",
             key, copy.key,
         )  # fmt: skip
-        raise EditConflict(f"{key} was changed; the edit is saved as {copy.key}")
+        raise kind(f"{key} was changed; the edit is saved as {copy.key}")
 
     def _keep_locally(
         self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, cause: OssfsError

@@ -56,6 +56,8 @@ class Snapshot(NamedTuple):
     base: Version | None
     headers: Headers
     has_new_content: bool
+    is_exclusive: bool = False
+    """It may replace nothing."""
 
 
 class Piece(NamedTuple):
@@ -105,6 +107,8 @@ class PendingFile:
         self.is_abandoned = False
         self.conflict_of: str | None = None
         """The name that this had before it became a conflict copy, until that is saved."""
+        self.is_exclusive = False
+        """Made with O_EXCL: its first commit may replace nothing; not known after a crash."""
         self.was_sent = False
         """A commit was begun: an object may be there, whatever came of it."""
         self.error = ""
@@ -275,7 +279,12 @@ class PendingFile:
             else:
                 self.is_committing = self.is_asked_for = True
                 snapshot = Snapshot(
-                    self.key, self.generation, self.base, self.headers, self.has_new_content
+                    self.key,
+                    self.generation,
+                    self.base,
+                    self.headers,
+                    self.has_new_content,
+                    self.is_exclusive,
                 )
         if snapshot is None:
             yield None
@@ -291,7 +300,7 @@ class PendingFile:
         """Take note that `snapshot` is the object `version` now; the journal first."""
         with self.lock:
             self._forget_locked(made=version.key)
-            self.base = version
+            self.base, self.is_exclusive = version, False
             self.committed = snapshot.generation
             self.upload = None
             self.error = ""
@@ -354,7 +363,7 @@ class PendingFile:
                 return False
             if self.file_id is not None:
                 self._journal.rename_file(self.file_id, key)
-            self.key = key
+            self.key, self.is_exclusive = key, False  # a rename may replace
             return True
 
     def followed(self, key: str, version: Version | None) -> None:

@@ -127,3 +127,30 @@ def test_one_of_several_processes_makes_a_file(mounted, seen):
     for letter, numbers in zip("abcd", won, strict=True):
         for number in numbers:
             assert letter.encode() == seen.get(f"lock{number}")
+
+
+def test_one_of_two_mounts_makes_a_file(mounting, seen):
+    """The same between mounts: close says EEXIST to the other one, whose bytes are kept."""
+    mounts = [mounting().mount(), mounting().mount()]
+    won = race([mount.path for mount in mounts])
+
+    assert list(range(50)) == sorted(number for numbers in won for number in numbers)
+    for letter, numbers in zip("ab", won, strict=True):
+        for number in numbers:
+            assert letter.encode() == seen.get(f"lock{number}")
+    for key in seen.keys():  # noqa: SIM118  # a list
+        if ".conflict-" in key:
+            number = int(key.partition(".")[0].removeprefix("lock"))
+            assert {seen.get(key)} == {b"a", b"b"} - {seen.get(f"lock{number}")}
+
+
+def test_an_empty_lock_file_of_two_mounts(mounting, seen):
+    """Nothing is written to it: who has it is known at close, not later."""
+    first, second = mounting().mount(), mounting().mount()
+    os.listdir(second.path)  # noqa: PTH208  # so that it knows of no lock
+    os.close(os.open(first.path / "lock", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+
+    fd = os.open(second.path / "lock", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    with raises(errno.EEXIST):
+        os.close(fd)
+    assert ["lock"] == [key for key in seen.keys() if "." not in key]  # noqa: SIM118  # a list
