@@ -17,6 +17,7 @@ from soak_mount import Mount, Wrong
 from soak_rounds import PATIENCE_S, Plan, Totals
 
 OPERATIONS = 250  # of each worker in a round
+AMONG_FAULTS = 60  # the same: each failure costs a pause
 
 
 class Comparison:
@@ -31,6 +32,7 @@ class Comparison:
             self.bucket, work / "mount", scheme=plan.scheme, durability=plan.durability
         )
         self._folder = work / "rounds"
+        self._operations = AMONG_FAULTS if plan.fault_rate else OPERATIONS
 
     def run(self) -> None:
         """Do all rounds. Wrong: the two are different; the message says in what."""
@@ -53,7 +55,7 @@ class Comparison:
 
     def _round(self, number: int) -> None:
         began = time.monotonic()
-        self._run(number, operations=OPERATIONS)
+        self._run(number, operations=self._operations)
         self.bucket.storm(0)
         drafts = self.mount.settled()
         left = self.mount.leftovers(drafts)
@@ -63,7 +65,7 @@ class Comparison:
         self.mount.start("--part-size", "5M" if number % 2 else "8M")
         self.mount.wait()
         self.totals.rounds += 1
-        self.totals.operations += self.plan.workers * OPERATIONS
+        self.totals.operations += self.plan.workers * self._operations
         print(f"round {number}/{self.plan.rounds}: {time.monotonic() - began:.1f} s", flush=True)
 
     def _run(self, number: int, *, operations: int) -> None:
