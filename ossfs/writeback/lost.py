@@ -38,7 +38,7 @@ def set_journal_aside(journal: Path, now_ns: int) -> Path:
     while target.exists():
         number += 1
         target = journal.with_name(f"{journal.name}.damaged-{stamp}-{number}")
-    for suffix in reversed(JOURNAL_FILES):  # the journal last: a crash in between is repeated
+    for suffix in JOURNAL_FILES:  # the journal itself first: without its log it may look healthy
         with contextlib.suppress(FileNotFoundError):
             journal.with_name(journal.name + suffix).rename(target.with_name(target.name + suffix))
     return target
