@@ -8,6 +8,7 @@ import pytest
 
 from ossfs.errors import UploadCancelled
 from ossfs.transfer.workers import ThreadWorkers
+from ossfs.writeback import aside
 
 NEW = os.O_CREAT | os.O_RDWR
 LARGE = bytes(range(250)) * 19  # five parts
@@ -201,3 +202,47 @@ def test_a_write_meets_a_rename(core, life, during):
     sh.close(fd)
 
     assert {"g": b"#" + LARGE[1:]} == core.objects()
+
+
+@pytest.mark.parametrize("way", ["rename", "unlink"])
+@pytest.mark.parametrize("fetched", [8 << 20, 1000], ids=["few", "many"])
+def test_many_read_what_is_replaced_all_the_time(core, life, sh, monkeypatch, way, fetched):
+    """Each reader has one version, whole, from its open to its close; nothing is left over."""
+    monkeypatch.setattr(aside, "FETCHED", fetched)
+    sh.write("/f", b"\0" * 4000)
+    is_over, path = threading.Event(), threading.Lock()
+
+    def read(_):
+        count = 0
+        while not is_over.is_set():
+            try:
+                with path:  # libfuse does not let an open and an unlink of one path meet
+                    fd = sh.open("/f", os.O_RDONLY)
+            except FileNotFoundError:  # between unlink and the next file
+                continue
+            pieces = [sh.pread(fd, 1000, at) for at in (3000, 0, 2000, 1000)]
+            sh.close(fd)
+            data = b"".join(pieces)
+            assert 4000 == len(data)
+            assert 1 == len(set(data))
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(3) as pool:
+        reading = [pool.submit(read, n) for n in range(3)]
+        try:
+            for n in range(1, 16):
+                sh.write("/new", bytes([n]) * 4000)
+                if way == "unlink":
+                    with path:
+                        sh.unlink("/f")
+                sh.rename("/new", "/f")
+        finally:
+            is_over.set()
+        assert all(one.result(30) for one in reading)
+
+    assert life.mount.drain(20)
+    assert {"f": bytes([15]) * 4000} == core.objects()
+    life.close()
+    life.points.is_dead = True
+    core.assert_nothing_left()
