@@ -84,6 +84,32 @@ def test_replacing_a_file_that_is_open(mounted, seen, emulator, poll, size, way)
     poll(mounted.is_clean)
 
 
+@pytest.mark.parametrize("way", ["remove", "rename", "remove all"])
+@pytest.mark.parametrize("size", [3 * MIB, 20 * MIB], ids=["fetched", "copied"])
+def test_the_directory_of_an_open_unlinked_file(mounted, seen, poll, size, way):
+    """It is empty, goes or moves; the file is read on, whole, and leaves nothing."""
+    for key, data in (("d/", b""), ("d/e/", b""), ("d/e/f", b"o" * size)):
+        seen.put(key, data)
+    with (mounted.path / "d/e/f").open("rb", buffering=0) as file:
+        assert b"o" * 10 == file.read(10)
+        (mounted.path / "d/e/f").unlink()
+        if way == "rename":
+            os.rename(mounted.path / "d/e", mounted.path / "t")
+            assert [] == os.listdir(mounted.path / "t")
+        else:
+            (mounted.path / "d/e").rmdir()
+        if way == "remove all":
+            (mounted.path / "d").rmdir()
+            assert [] == os.listdir(mounted.path)
+        else:
+            assert [] == os.listdir(mounted.path / "d")
+        assert b"o" * (size - 10) == file.readall()
+
+    wanted = {"remove": ["d/"], "rename": ["d/", "t/"], "remove all": []}[way]
+    poll(lambda: wanted == seen.keys())
+    poll(mounted.is_clean)
+
+
 def test_a_crash_while_a_replaced_file_is_read(mounted, seen):
     """The copy that was kept for its reader goes with the next mount."""
     path = mounted.path / "b"
