@@ -132,6 +132,16 @@ class Mount:
                 return uploads
         raise Wrong(f"uploads list does not know {self.state}")
 
+    def discard(self, drafts: list[dict[str, Any]]) -> None:
+        """Let go of drafts. Wrong: it fails, or something is left of them."""
+        ids = [str(one["id"]) for one in drafts]
+        done = self.command("uploads", "discard", "--yes", "--mount", str(self.state), *ids)
+        if done.returncode:
+            raise Wrong(f"uploads discard: {done.returncode}: {done.stdout} {done.stderr}")
+        left = [*self.uploads(), *self.leftovers([])]
+        if left:
+            raise Wrong(f"left of what was discarded: {left}")
+
     def settled(self) -> list[dict[str, Any]]:
         """Wait until nothing is on its way; return the drafts. Wrong: it takes too long."""
         give_up = time.monotonic() + PATIENCE_S

@@ -244,13 +244,17 @@ class Soak:
         return seen
 
     def _end_of_round(self, drafts: list[dict[str, Any]]) -> None:
-        """Unmount, killing or in order, and let go of drafts."""
-        del drafts
+        """Unmount, killing or in order; discard the drafts at times, before or after it."""
+        discards = self._random.choice(("never", "mounted", "unmounted")) if drafts else "never"
+        if discards == "mounted":
+            self.mount.discard(drafts)
         if self._random.random() < IN_ORDER:
             self.mount.stop()
         else:
             self.mount.kill()
             self.mount.detach()
+        if discards == "unmounted":
+            self.mount.discard(drafts)
         shutil.rmtree(self.work / "rounds")
 
 
