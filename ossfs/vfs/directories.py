@@ -126,11 +126,19 @@ class Directories:
             seen = self._seen_locked(state, name, now)
         return float("inf") if seen is None else now - seen.at
 
-    def is_bare(self, directory: str) -> bool:
-        """Say whether the directory is known to have neither an entry nor a marker."""
+    def is_bare(self, directory: str, *, besides: str) -> bool:
+        """
+        Say whether the directory will have neither an entry nor a marker without one name.
+
+        A directory that covers a file leaves that behind when it goes.
+        """
         with self._lock:
             state = self._state_locked(directory)
-            return state.entries == {} and state.has_marker is False
+            if state.entries is None or state.has_marker is not False:
+                return False
+            last = state.entries.get(besides)
+            leaves_file = last is not None and last.is_directory and bool(last.etag)
+            return not leaves_file and not state.entries.keys() - {besides}
 
     def has_marker(self, directory: str) -> bool | None:
         """Say whether the directory has an object of its own; None: not known."""

@@ -103,6 +103,7 @@ class Names:
         directory = self._tree.find_directory(path)
         self._files.leftovers.clear(directory)
         self._require_empty(directory, path)
+        self._keep_parent(directory)
         leftovers = self._files.unlinking.evacuate(directory)
         delete_all(self._store, [*leftovers, directory])
         for key in leftovers:
@@ -111,7 +112,6 @@ class Names:
         self._tree.objects.drop(directory)
         self._tree.directories.remove_directory(*split(directory))
         self._tree.inodes.forget(directory)
-        self._keep_parent(directory)
 
     def _require_empty(self, directory: str, path: str) -> None:
         hidden = self._tree.hidden.below(directory)
@@ -126,23 +126,33 @@ class Names:
         found = self._tree.find(path)
         if found.entry.is_directory:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        self._keep_parent(found.key)
         if found.node is not None:
             self._files.unlinking.unlink(found.node)
         else:
             self._store.delete(found.key)
             self._tree.gone(found.key)
         self._tree.inodes.forget(found.key)
-        self._keep_parent(found.key)
 
     def _keep_parent(self, key: str) -> None:
-        """Give the parent a marker if it would vanish with what was the last name in it."""
-        parent, _ = split(key)
+        """
+        Give the parent a marker if it would vanish with what is the last name in it.
+
+        Before that goes: a crash, or a marker that is refused, must not cost the directory.
+        """
+        parent, name = split(key)
         is_top = parent == self._tree.keys.prefix
-        has_nodes = any(node.is_linked for node in self._tree.nodes.children(parent).values())
-        if is_top or has_nodes or not self._tree.directories.is_bare(parent):
+        others = self._tree.nodes.children(parent).items()
+        has_nodes = any(node.is_linked for other, node in others if other != name)
+        if is_top or has_nodes or not self._tree.directories.is_bare(parent, besides=name):
             return
         self.put_marker(parent, self._tree.directory_attributes(parent))
         self._tree.directories.made(parent)
+
+    def _keep_parent_without(self, source: str, target: str) -> None:
+        """Do the same for what is about to leave its directory by a rename."""
+        if split(source)[0] != split(target)[0]:
+            self._keep_parent(source)
 
     # Renaming
 
@@ -163,7 +173,6 @@ class Names:
             self._rename_directory(old, new, target)
         else:
             self._rename_file(old, new, target)
-        self._keep_parent(old.key)
 
     def _rename_directory(self, old: Found, new: Found | None, target: str) -> None:
         goal = self._tree.keys.directory(target)
@@ -184,6 +193,7 @@ class Names:
             delete_all(self._store, leftovers)
         for key in leftovers:
             self._files.unlinking.replaced(key)
+        self._keep_parent_without(old.key, goal)
         self._move_prefix(old.key, goal)
 
     def _move_prefix(self, source: str, goal: str) -> None:
@@ -224,8 +234,10 @@ class Names:
         key = self._tree.keys.key(target)
         with self._files.pinned(old) as node:
             if node.handles > 1 and split(key)[1].startswith(LIBFUSE_HIDDEN):
+                self._keep_parent(node.key)
                 self._files.unlinking.hide(node, key)
                 return
+            self._keep_parent_without(node.key, key)
             if new is None or new.node is None:
                 self._take_name(node, key, replaces=new is not None)
             else:

@@ -324,6 +324,18 @@ def symlink(sh, promise):
     promise()
 
 
+@story({"d/": b""}, before={"d/f": SMALL}, inside=[{"d/": b"", "d/f": SMALL}])
+def unlink_the_only_name_of_a_prefix(sh, promise):
+    sh.unlink("/d/f")
+    promise()
+
+
+@story({"d/": b"", "g": SMALL}, before={"d/f": SMALL}, inside=[{"d/": b"", "d/f": SMALL}])
+def rename_the_only_name_of_a_prefix(sh, promise):
+    sh.rename("/d/f", "/g")
+    promise()
+
+
 # Names that are given to another file while somebody reads the one that had it
 
 

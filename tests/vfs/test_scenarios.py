@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from ossfs.errors import Unreachable
+
 RDONLY, WRONLY, RDWR = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
 NEW = os.O_CREAT | os.O_RDWR
 LARGE = bytes(range(250)) * 19  # 4750 bytes: five parts of 1000
@@ -370,6 +372,35 @@ def test_an_implicit_directory_stays_when_its_last_file_is_moved_out(sh, core):
     sh.rename("/e/g", "/g")
 
     assert {"d/": b"", "e/": b"", "f": b"1", "g/h": b"2"} == core.objects()
+
+
+@pytest.mark.parametrize("way", ["unlink", "rename", "rmdir", "rename a directory"])
+def test_a_marker_that_is_refused(life, sh, core, way):
+    """The last name stays: nothing is lost of what would vanish with it."""
+    core.put("d/e/f", b"1")
+    core.put("d/x/", b"")
+    if way in ("unlink", "rename"):
+        name = "/d/e/f"
+    else:
+        name = "/d/x"
+        core.bucket.delete("d/e/f")
+    life.points.refuse = lambda call: Unreachable("no") if call.name == "put" else None
+    before = core.objects()
+
+    act = {"unlink": sh.unlink, "rmdir": sh.rmdir}.get(way, lambda path: sh.rename(path, "/t"))
+    with pytest.raises(Unreachable):
+        act(name)
+    assert before == core.objects()
+    assert sh.exists(name)
+    life.points.refuse = lambda call: None
+
+
+def test_names_change_in_an_implicit_directory(sh, core):
+    """Renames inside of it leave a name there: it needs no marker."""
+    core.put("d/f", b"1")
+    sh.rename("/d/f", "/d/g")
+
+    assert {"d/g": b"1"} == core.objects()
 
 
 def test_an_implicit_directory_with_others_gets_no_marker(sh, core):
