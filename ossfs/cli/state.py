@@ -165,12 +165,11 @@ def read_record(folder: Path) -> Record | None:
 def is_running(record: Record) -> bool:
     """Say whether the process of a mount is there, as far as this one can see."""
     try:
-        os.kill(record.pid, 0)
-    except ProcessLookupError:
+        facts = Path(f"/proc/{record.pid}/stat").read_text(errors="replace")
+    except OSError:
         return False
-    except PermissionError:
-        return True
-    return True
+    state = facts.rpartition(")")[2].split()[0]
+    return state not in {"Z", "X"}  # dead, and nobody has asked how it ended
 
 
 def _owner(folder: Path) -> str:

@@ -83,7 +83,8 @@ def test_a_failed_file_is_tried_now(mounting, uploads, seen, emulator):
     emulator.clear_faults()
     done = uploads("resume", one["id"])
 
-    assert (0, "f: in the bucket (5 bytes)\n") == (done.returncode, done.stdout)
+    if done.returncode != 2:  # the mount's own next attempt may have been faster
+        assert (0, "f: in the bucket (5 bytes)\n") == (done.returncode, done.stdout)
     assert b"small" == seen.get("f")
     assert mount.is_clean()
     assert 2 == uploads("resume", one["id"]).returncode  # it is not there any more
@@ -137,12 +138,16 @@ def test_an_upload_is_aborted_and_begins_again(mounting, uploads, seen, emulator
     details = json.loads(uploads("show", "f", "--json").stdout)
     assert (10, 10) == (len(details["upload"]["parts"]), details["parts_total"])
 
+    emulator.add_fault(
+        "error", operation="InitiateMultipartUpload", status=403, code="AccessDenied"
+    )
+
     done = uploads("abort", "f", "--json")
     assert (0, "") == (done.returncode, json.loads(done.stdout)[0]["error"])
     assert [] == seen.uploads()
     assert "has no upload at the store" in uploads("abort", "f").stdout
     emulator.clear_faults()
-    assert 0 == uploads("resume", "f").returncode
+    assert uploads("resume", "f").returncode in {0, 2}  # the mount may have been faster
 
     assert LARGE == seen.get("f")
 
