@@ -39,6 +39,7 @@ from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Tree
 from ossfs.vfs.uploads import Uploads
 from ossfs.writeback.commit import Committer
+from ossfs.writeback.eager import EagerParts
 from ossfs.writeback.kept import Kept
 from ossfs.writeback.moves import Mover
 from ossfs.writeback.pending import PendingFile, UploadStatus
@@ -49,6 +50,7 @@ from ossfs.writeback.recovery import (
     recover,
 )
 from ossfs.writeback.staging import StagingArea
+from ossfs.writeback.uploads import FileUploads
 
 log = logging.getLogger(__name__)
 
@@ -195,15 +197,22 @@ def _file_system(
         workers=parts.read_workers,
         readahead=ReadaheadConfig(),
     )
+    kept = Kept(journal=journal, area=area)
+    uploads = FileUploads(
+        store=parts.store,
+        journal=journal,
+        kept=kept,
+        clock=parts.clock,
+        first_size=config.writeback.part_size,
+    )
     committer = Committer(
         store=parts.store,
         journal=journal,
         workers=parts.upload_workers,
         clock=parts.clock,
-        part_size=config.writeback.part_size,
+        uploads=uploads,
         host=socket.gethostname(),
     )
-    kept = Kept(journal=journal, area=area)
     mover = Mover(store=parts.store, journal=journal, workers=parts.upload_workers)
     files = Files(
         tree=tree,
@@ -214,11 +223,12 @@ def _file_system(
         journal=journal,
         area=area,
         kept=kept,
+        eager=EagerParts(store=parts.store, workers=parts.upload_workers, uploads=uploads),
         clock=parts.clock,
         waits_for_bucket=config.writeback.durability == "close",
     )
     names = Names(tree=tree, files=files, store=parts.store, mover=mover, clock=parts.clock)
-    promised = _recover(journal, area, kept, names, parts)
+    promised = _recover(journal, area, kept, names, uploads, parts)
     fs = FileSystem(
         tree=tree,
         files=files,
@@ -228,7 +238,6 @@ def _file_system(
             files=files,
             kept=kept,
             store=parts.store,
-            journal=journal,
             clock=parts.clock,
         ),
         store=parts.store,
@@ -240,11 +249,19 @@ def _file_system(
 
 
 def _recover(
-    journal: Journal, area: StagingArea, kept: Kept, names: Names, parts: Parts
+    journal: Journal,
+    area: StagingArea,
+    kept: Kept,
+    names: Names,
+    uploads: FileUploads,
+    parts: Parts,
 ) -> list[PendingFile]:
     names.resume(journal.load().moves)
     finish_deletions(journal.load(), journal, parts.store)
-    return recover(journal, area, kept, clock=parts.clock)
+    promised = recover(journal, area, kept, clock=parts.clock)
+    for record in journal.load().aborts:
+        uploads.finish_abort(record)
+    return promised
 
 
 def _tree(config: MountConfig, parts: Parts) -> Tree:

@@ -23,9 +23,10 @@ from pathlib import Path
 
 from ossfs.clock import Clock
 from ossfs.errors import JournalDamaged, JournalUnusable, StagingFull
+from ossfs.journal.reading import read_ledger
 from ossfs.journal.records import (
+    AbortRecord,
     Content,
-    DeletionRecord,
     FileId,
     FileState,
     IntentId,
@@ -34,16 +35,7 @@ from ossfs.journal.records import (
     UploadState,
     Version,
 )
-from ossfs.journal.rows import (
-    dump_crc,
-    dump_extents,
-    file_record,
-    header_columns,
-    load_crc,
-    move_record,
-    upload_record,
-    version_columns,
-)
+from ossfs.journal.rows import dump_crc, dump_extents, header_columns, version_columns
 from ossfs.journal.schema import MIGRATIONS
 from ossfs.store.api import Headers, Part
 
@@ -128,14 +120,20 @@ class Journal:
     # Files
 
     def open_draft(
-        self, key: str, *, base: Version | None, staging: str | None, headers: Headers
+        self,
+        key: str,
+        *,
+        base: Version | None,
+        staging: str | None,
+        headers: Headers,
+        is_exclusive: bool = False,
     ) -> FileId:
         """Record that a file is about to differ from the bucket, before its first byte."""
         with self._transaction(lasting=False) as db:
             cursor = db.execute(
                 "INSERT INTO files (key, base_key, base_etag, base_size, staging, created_ns,"
-                " state, generation, content_type, metadata, error)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '')",
+                " state, generation, content_type, metadata, error, exclusive)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, '', ?)",
                 (
                     key,
                     *version_columns(base),
@@ -143,6 +141,7 @@ class Journal:
                     self._clock.now_ns(),
                     FileState.DRAFT.value,
                     *header_columns(headers),
+                    is_exclusive,
                 ),
             )
         assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
@@ -158,12 +157,13 @@ class Journal:
         content: Content | None,
         headers: Headers,
         is_synced: bool = True,
+        replaces: FileId | None = None,
     ) -> None:
         """
         Record that this generation will reach the bucket.
 
         `is_synced` says that its bytes are on disk. If not, the promise ends with this boot
-        of the machine.
+        of the machine. `replaces` is a promise of attributes only, which this one includes.
         """
         extents: tuple[int | None, str | None, str | None, int | None] = (None, None, None, None)
         if content is not None:
@@ -190,6 +190,8 @@ class Journal:
                     file,
                 ),
             )
+            if replaces is not None:
+                db.execute("DELETE FROM files WHERE id = ?", (replaces,))
             if is_lasting:
                 self._lasting.add(file)
 
@@ -197,14 +199,6 @@ class Journal:
         """Say whether a promise was made for the file that outlives the machine."""
         with self._lock:
             return file in self._lasting
-
-    def stage(self, file: FileId, staging: str) -> None:
-        """Record that a file whose attributes had changed is about to get bytes as well."""
-        with self._transaction(lasting=False) as db:
-            db.execute(
-                "UPDATE files SET staging = ?, state = ?, generation = 0 WHERE id = ?",
-                (staging, FileState.DRAFT.value, file),
-            )
 
     def describe(self, file: FileId, headers: Headers) -> None:
         """Record new attributes of a file whose content is promised."""
@@ -218,7 +212,8 @@ class Journal:
         """Record a new name of a file, and of the version it is based on, if it has one."""
         with self._transaction(lasting=True) as db:
             db.execute(
-                "UPDATE files SET key = ?, base_key = ?, base_etag = ?, base_size = ? WHERE id = ?",
+                "UPDATE files SET key = ?, base_key = ?, base_etag = ?, base_size = ?,"
+                " exclusive = 0 WHERE id = ?",
                 (key, *version_columns(base), file),
             )
 
@@ -250,25 +245,30 @@ class Journal:
     # Uploads
 
     def plan_upload(
-        self, file: FileId, *, key: str, generation: int, part_size: int
+        self, file: FileId, *, key: str, part_size: int, headers: Headers
     ) -> UploadRowId:
         """Record that CreateUpload is about to be sent; replaces an earlier upload's record."""
         with self._transaction(lasting=True) as db:
             db.execute("DELETE FROM uploads WHERE file = ?", (file,))
             cursor = db.execute(
-                "INSERT INTO uploads (file, key, generation, part_size, state, planned_ns)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO uploads (file, key, generation, part_size, state, planned_ns,"
+                " content_type, metadata) VALUES (?, ?, 0, ?, ?, ?, ?, ?)",
                 (
                     file,
                     key,
-                    generation,
                     part_size,
                     UploadState.PLANNED.value,
                     self._clock.now_ns(),
+                    *header_columns(headers),
                 ),
             )
         assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
         return UploadRowId(cursor.lastrowid)
+
+    def adopt_upload(self, row: UploadRowId, file: FileId) -> None:
+        """Record that an upload goes on with the bytes of another file of the same key."""
+        with self._transaction(lasting=True) as db:
+            db.execute("UPDATE uploads SET file = ? WHERE row = ?", (file, row))
 
     def upload_started(self, row: UploadRowId, upload_id: str) -> None:
         """Record the upload's id."""
@@ -278,31 +278,44 @@ class Journal:
                 (UploadState.STARTED.value, upload_id, row),
             )
 
-    def upload_outdated(self, row: UploadRowId) -> None:
-        """Record that the file is about to change: the parts are of older bytes than it."""
-        with self._transaction(lasting=True) as db:
-            db.execute("UPDATE uploads SET generation = 0 WHERE row = ?", (row,))
-
     def part_done(self, row: UploadRowId, part: Part) -> None:
-        """Record a part the store has acknowledged."""
-        with self._transaction(lasting=True) as db:
+        """Record a part the store has acknowledged, which the store can be asked for as well."""
+        with self._transaction(lasting=False) as db:
             db.execute(
                 "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?)",
                 (row, part.number, part.size, part.etag, dump_crc(part.crc64)),
             )
 
-    def completing(self, row: UploadRowId, crc64: int | None) -> None:
-        """Record that Complete is about to be sent, and what the object's CRC will be."""
+    def completing(self, row: UploadRowId, generation: int, crc64: int | None) -> None:
+        """Record that Complete is about to be sent, for what, and what the CRC will be."""
         with self._transaction(lasting=True) as db:
             db.execute(
-                "UPDATE uploads SET state = ?, crc64 = ? WHERE row = ?",
-                (UploadState.COMPLETING.value, dump_crc(crc64), row),
+                "UPDATE uploads SET state = ?, generation = ?, crc64 = ? WHERE row = ?",
+                (UploadState.COMPLETING.value, generation, dump_crc(crc64), row),
             )
 
     def upload_gone(self, file: FileId) -> None:
         """Record that a file's upload does not exist any more."""
         with self._transaction(lasting=True) as db:
             db.execute("DELETE FROM uploads WHERE file = ?", (file,))
+
+    def drop_upload(self, file: FileId) -> AbortRecord | None:
+        """Record that a file's upload is to be aborted; None: it has none."""
+        with self._transaction(lasting=True) as db:
+            return _drop_upload(db, file)
+
+    def discard(self, file: FileId) -> AbortRecord | None:
+        """Record that a file is nobody's any more, and return its upload, to be aborted."""
+        with self._transaction(lasting=file in self._lasting) as db:
+            record = _drop_upload(db, file)
+            db.execute("DELETE FROM files WHERE id = ?", (file,))
+            self._lasting.discard(file)
+            return record
+
+    def end_abort(self, abort: IntentId) -> None:
+        """Record that an upload is gone from the store."""
+        with self._transaction(lasting=False) as db:
+            db.execute("DELETE FROM aborts WHERE id = ?", (abort,))
 
     # Names
 
@@ -415,40 +428,26 @@ class Journal:
     def load(self) -> Ledger:
         """Return everything that is not finished."""
         with self._lock, self._errors():
-            parts: dict[int, list[Part]] = {}
-            for upload, number, size, etag, crc64 in self._db.execute(
-                "SELECT upload, number, size, etag, crc64 FROM parts ORDER BY number"
-            ):
-                part = Part(number, size, etag, load_crc(crc64))
-                parts.setdefault(upload, []).append(part)
-            uploads = {
-                row[1]: upload_record(row, parts.get(row[0], []))
-                for row in self._db.execute(
-                    "SELECT row, file, key, generation, part_size, state, planned_ns, upload_id,"
-                    " crc64 FROM uploads"
-                )
-            }
-            files = [
-                file_record(row, uploads.get(row[0]), boot=self._boot)
-                for row in self._db.execute(
-                    "SELECT id, key, base_key, base_etag, base_size, staging, created_ns, state,"
-                    " generation, size, present, dirty, base_limit, content_type, metadata, error,"
-                    " boot FROM files ORDER BY id"
-                )
-            ]
-            self._lasting.update(file.id for file in files if file.content is not None)
-            moves = [
-                move_record(row)
-                for row in self._db.execute(
-                    "SELECT id, source, etag, target, is_prefix, is_copied, content_type,"
-                    " metadata, upload_key, upload_planned_ns, upload_id FROM moves ORDER BY id"
-                )
-            ]
-            deletions = [
-                DeletionRecord(IntentId(id_), key, etag)
-                for id_, key, etag in self._db.execute("SELECT * FROM deletions ORDER BY id")
-            ]
-        return Ledger(files, moves, deletions)
+            ledger = read_ledger(self._db, boot=self._boot)
+            self._lasting.update(file.id for file in ledger.files if file.content is not None)
+        return ledger
+
+
+def _drop_upload(db: sqlite3.Connection, file: FileId) -> AbortRecord | None:
+    """Turn the upload of a file into one that is to be aborted."""
+    cursor = db.execute(
+        "INSERT INTO aborts (key, planned_ns, upload_id)"
+        " SELECT key, planned_ns, upload_id FROM uploads WHERE file = ?",
+        (file,),
+    )
+    if not cursor.rowcount or cursor.lastrowid is None:
+        return None
+    db.execute("DELETE FROM uploads WHERE file = ?", (file,))
+    intent = IntentId(cursor.lastrowid)
+    key, planned_ns, upload_id = db.execute(
+        "SELECT key, planned_ns, upload_id FROM aborts WHERE id = ?", (intent,)
+    ).fetchone()
+    return AbortRecord(intent, key, planned_ns, upload_id)
 
 
 def boot_id() -> str:

@@ -2,8 +2,9 @@
 What the journal knows, as values.
 
 The journal holds one `FileRecord` per file whose content or attributes are not in the
-bucket yet, with at most one `UploadRecord`, and one `MoveRecord` or `DeletionRecord`
-per change of names that takes more than one request.
+bucket yet, with at most one `UploadRecord`, one `MoveRecord` or `DeletionRecord` per
+change of names that takes more than one request, and one `AbortRecord` per upload that is
+to vanish from the store.
 """
 
 from collections.abc import Sequence
@@ -72,11 +73,14 @@ class UploadRecord:
     row: UploadRowId
     key: str
     generation: int
+    """The one that Complete may have been sent for; 0: it was not sent."""
     part_size: int
     state: UploadState
     planned_ns: int
     upload_id: str | None
     crc64: int | None
+    headers: Headers | None
+    """Sent with CreateUpload; None: those of the file."""
     parts: Sequence[Part]
 
 
@@ -97,6 +101,8 @@ class FileRecord:
     headers: Headers
     error: str = ""
     upload: UploadRecord | None = None
+    is_exclusive: bool = False
+    """The object to be made must not replace another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +150,21 @@ class DeletionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AbortRecord:
+    """A multipart upload that nobody needs any more, and that the store may still hold."""
+
+    id: IntentId
+    key: str
+    planned_ns: int
+    upload_id: str | None
+    """None: the answer to CreateUpload never came."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Everything in the journal, as found at start."""
 
     files: Sequence[FileRecord] = field(default_factory=tuple)
     moves: Sequence[MoveRecord] = field(default_factory=tuple)
     deletions: Sequence[DeletionRecord] = field(default_factory=tuple)
+    aborts: Sequence[AbortRecord] = field(default_factory=tuple)

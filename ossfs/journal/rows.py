@@ -24,7 +24,7 @@ from ossfs.store.api import Headers, Part
 def file_record(row: Sequence[Any], upload: UploadRecord | None, *, boot: str) -> FileRecord:
     """Read a row of `files`; a promise of another boot than `boot` is a draft."""
     (id_, key, base_key, base_etag, base_size, staging, created_ns, state, generation) = row[:9]
-    (size, present, dirty, base_limit, content_type, metadata, error, promised_in) = row[9:]
+    (size, present, dirty, base_limit, content_type, metadata, error, promised_in) = row[9:17]
     if promised_in not in (None, boot):  # its bytes may be gone
         state, generation, size = FileState.DRAFT, 0, None
     base = None if base_key is None else Version(base_key, base_etag, base_size)
@@ -43,12 +43,14 @@ def file_record(row: Sequence[Any], upload: UploadRecord | None, *, boot: str) -
         headers=headers_of(content_type, metadata),
         error=error,
         upload=upload,
+        is_exclusive=bool(row[17]),
     )
 
 
 def upload_record(row: Sequence[Any], parts: Sequence[Part]) -> UploadRecord:
     """Read a row of `uploads`."""
-    id_, _, key, generation, part_size, state, planned_ns, upload_id, crc64 = row
+    id_, _, key, generation, part_size, state, planned_ns, upload_id, crc64 = row[:9]
+    content_type, metadata = row[9:]
     return UploadRecord(
         row=UploadRowId(id_),
         key=key,
@@ -58,6 +60,7 @@ def upload_record(row: Sequence[Any], parts: Sequence[Part]) -> UploadRecord:
         planned_ns=planned_ns,
         upload_id=upload_id,
         crc64=load_crc(crc64),
+        headers=None if metadata is None else headers_of(content_type, metadata),
         parts=parts,
     )
 

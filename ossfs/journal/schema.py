@@ -28,8 +28,7 @@ MIGRATIONS = [
                                      -- who has one may speak of it when another row is there
         file        INTEGER NOT NULL UNIQUE REFERENCES files ON DELETE CASCADE,
         key         TEXT NOT NULL,   -- the key it was started for
-        generation  INTEGER NOT NULL,-- of the file's content; another one is another upload;
-                                     -- 0: the file has changed since
+        generation  INTEGER NOT NULL,-- the one that Complete was sent for; 0: it was not
         part_size   INTEGER NOT NULL,-- of the first part: fixes where every part begins
         state       TEXT NOT NULL,   -- planned, started, completing
         planned_ns  INTEGER NOT NULL,-- before CreateUpload was sent
@@ -62,6 +61,19 @@ MIGRATIONS = [
         key         TEXT NOT NULL,
         etag        TEXT NOT NULL    -- the version meant; another one there is not ours to delete;
                                      -- empty: the key is ours alone, whatever is there goes
+    );
+    """,
+    """
+    -- headers that were sent with CreateUpload; metadata NULL: those of the file
+    ALTER TABLE uploads ADD COLUMN content_type TEXT;
+    ALTER TABLE uploads ADD COLUMN metadata TEXT;
+    -- 1: the object to be made must not replace another
+    ALTER TABLE files ADD COLUMN exclusive INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE aborts (            -- uploads that nobody needs any more
+        id          INTEGER PRIMARY KEY,
+        key         TEXT NOT NULL,
+        planned_ns  INTEGER NOT NULL,-- before CreateUpload was sent
+        upload_id   TEXT             -- the store's; NULL: its answer never came
     );
     """,
 ]

@@ -8,8 +8,10 @@ workers.
 from collections.abc import Mapping
 
 from ossfs.store.api import Headers, ObjectStore, Part, Stored
+from ossfs.transfer.opening import confirmed
 from ossfs.transfer.parts import PartPlan
-from ossfs.transfer.upload import CopiedPiece, MultipartUpload
+from ossfs.transfer.pieces import CopiedPiece
+from ossfs.transfer.upload import MultipartUpload
 from ossfs.transfer.workers import Workers
 
 COPY_PART_SIZE = 64 << 20  # first parts of a large copy: no bytes are kept here, so large ones
@@ -23,11 +25,26 @@ class UnrecordedCheckpoint:
         self.upload_id: str | None = None
         self.is_completing = False
         self._parts: dict[int, Part] = {}
+        self._held: Mapping[int, Part] | None = None
 
     @property
     def parts(self) -> Mapping[int, Part]:
         """Acknowledged parts, by number."""
         return self._parts
+
+    @property
+    def held(self) -> Mapping[int, Part] | None:
+        """What the store was seen to hold; None: it was not asked."""
+        return self._held
+
+    def confirm(self, held: Mapping[int, Part]) -> None:
+        """Remember what the store holds; facts that it does not confirm are none."""
+        self._held = held
+        self._parts = confirmed(self._parts, held)
+
+    def doubt(self) -> None:
+        """Forget what the store holds."""
+        self._held = None
 
     def plan(self) -> None:
         """Nothing to remember: the id will be."""
@@ -36,9 +53,10 @@ class UnrecordedCheckpoint:
         """Remember the upload's id."""
         self.upload_id = upload_id
 
-    def part_done(self, part: Part) -> None:
+    def part_done(self, upload_id: str, part: Part) -> None:
         """Remember a part; a dict takes it from any thread."""
-        self._parts[part.number] = part
+        if upload_id == self.upload_id:
+            self._parts[part.number] = part
 
     def completing(self, crc64: int | None) -> None:  # noqa: ARG002 - part of the protocol
         """Remember that Complete is about to be sent."""
@@ -46,7 +64,7 @@ class UnrecordedCheckpoint:
 
     def gone(self) -> None:
         """Forget the upload."""
-        self.upload_id, self.is_completing = None, False
+        self.upload_id, self.is_completing, self._held = None, False, None
         self._parts.clear()
 
 

@@ -74,6 +74,15 @@ class PartPlan:
                 return Slot(number + index, Extent(at, at + size))
         raise ValueError(f"offset {offset} is behind the last part")
 
+    def slot_from(self, offset: int) -> Slot | None:
+        """Return the first slot that begins at `offset` or behind it; None: there is none."""
+        if offset < self.max_size:
+            slot = self.slot_at(offset)
+            if slot.extent.start == offset:
+                return slot
+            offset = slot.extent.stop
+        return self.slot_at(offset) if offset < self.max_size else None
+
     def slots(self, size: int) -> Iterator[Slot]:
         """Yield the slots of an object of `size` bytes, the last one clipped to its end."""
         at = 0

@@ -20,16 +20,17 @@ from ossfs.clock import Clock
 from ossfs.errors import EditConflict, NoSuchKey, OssfsError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import Version
-from ossfs.store.api import ObjectStore
+from ossfs.store.api import Headers, ObjectStore
 from ossfs.vfs.leftovers import RETRY_DELAY_S, Leftover, Leftovers
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.pages import KernelPages
-from ossfs.vfs.posix import Attributes, read_attributes
+from ossfs.vfs.posix import Attributes, format_time, read_attributes
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Tree
 from ossfs.vfs.unlinking import Unlinking
 from ossfs.writeback.aside import Aside
 from ossfs.writeback.commit import Committer
+from ossfs.writeback.eager import EagerParts
 from ossfs.writeback.kept import Kept
 from ossfs.writeback.moves import Mover
 from ossfs.writeback.pending import PendingFile
@@ -38,6 +39,8 @@ from ossfs.writeback.staging import StagingArea
 
 log = logging.getLogger(__name__)
 
+TIMES = frozenset(("mtime", "ctime", "atime"))
+CHANGE_TIME = frozenset(("ctime",))
 ATTRIBUTES_DELAY_S = 0.2  # chmod, chown and utimens mostly come together: one self-copy
 
 
@@ -55,6 +58,7 @@ class Files:
         journal: Journal,
         area: StagingArea,
         kept: Kept,
+        eager: EagerParts,
         clock: Clock,
         waits_for_bucket: bool,
     ) -> None:
@@ -63,6 +67,7 @@ class Files:
         self._reader = reader
         self._journal = journal
         self._area = area
+        self._eager = eager
         self._clock = clock
         self._waits_for_bucket = waits_for_bucket
         self.kept = kept
@@ -150,8 +155,9 @@ class Files:
         FileExistsError: another one came first, and this one was to be the only one.
         """
         pending = self._pending(key, None, attributes)
-        # What was unlinked while open has its name no more, but the bucket still has it.
-        pending.is_exclusive = is_exclusive and not self.tree.hidden.is_hidden(key)
+        # What this mount hides there is still in the bucket, and is meant to be replaced.
+        hidden = self.tree.hidden
+        pending.is_exclusive = is_exclusive and not (hidden.is_hidden(key) or hidden.covers(key))
         pending.create()
         node = FileNode(
             key,
@@ -181,17 +187,14 @@ class Files:
             area=self._area,
             journal=self._journal,
             clock=self._clock,
+            ahead=self._eager,
         )
 
     def adopt(self, files: Iterable[PendingFile], *, is_due: bool = True) -> None:
         """Take over what an earlier mount promised; if it is due, it goes on into the bucket."""
         for pending in files:
-            attributes = read_attributes(
-                pending.headers,
-                self.tree.defaults,
-                is_directory=False,
-                modified_ns=pending.since_ns,
-            )
+            pending.ahead = self._eager
+            attributes = self._attributes(pending.headers, pending.since_ns)
             node = FileNode(
                 pending.key,
                 self.tree.inodes.of(pending.key),
@@ -203,13 +206,20 @@ class Files:
             if is_due:
                 self.scheduler.later(node)
 
+    def _attributes(self, headers: Headers, modified_ns: int) -> Attributes:
+        return read_attributes(
+            headers, self.tree.defaults, is_directory=False, modified_ns=modified_ns
+        )
+
     # Changing
 
     def change_attributes(self, node: FileNode, attributes: Attributes) -> None:
         """Change what goes with the object; one self-copy follows when nothing else does."""
         with node.pending.lock:
+            is_set = attributes.mtime_ns != node.attributes.mtime_ns
+            implicit = CHANGE_TIME if is_set else node.pending.implicit
+            node.pending.change_headers(attributes.headers(), implicit)
             node.attributes = attributes
-            node.pending.change_headers(attributes.headers())
             rides_along = node.pending.has_new_content
         if node.is_linked and not rides_along:
             self.scheduler.later(node, ATTRIBUTES_DELAY_S)
@@ -240,7 +250,7 @@ class Files:
         now_ns = self._clock.now_ns()
         node.is_new = False
         node.attributes = node.attributes.changed(now_ns, mtime_ns=now_ns)
-        node.pending.headers = node.attributes.headers()
+        node.pending.describe(node.attributes.headers, TIMES)
 
     # Committing
 
@@ -353,6 +363,9 @@ class Files:
             base, headers = node.pending.base, node.pending.headers
             node.has_object = True
             node.checked = self._clock.monotonic()
+            if headers.metadata.get("mtime") != format_time(node.attributes.mtime_ns):
+                # A large file's upload was begun, with its times, before the last write.
+                node.attributes = self._attributes(headers, node.attributes.mtime_ns)
         if base is None or not node.is_linked:
             return
         self._reader.forget(base.key)

@@ -17,13 +17,12 @@ from typing import NamedTuple
 from ossfs.clock import Clock
 from ossfs.errors import EditConflict, NoSuchKey, OssfsError
 from ossfs.extents import Extent
-from ossfs.journal.journal import Journal
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.files import Files
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.tree import Tree
 from ossfs.writeback.details import Details, Gap, known_upload, missing
-from ossfs.writeback.kept import Kept, Refused, abort_at, fetch_base, refuse_to_resume
+from ossfs.writeback.kept import Kept, Refused, fetch_base, refuse_to_resume
 from ossfs.writeback.pending import UploadStatus
 
 log = logging.getLogger(__name__)
@@ -51,14 +50,12 @@ class Uploads:
         files: Files,
         kept: Kept,
         store: ObjectStore,
-        journal: Journal,
         clock: Clock,
     ) -> None:
         self._tree = tree
         self._files = files
         self._kept = kept
         self._store = store
-        self._journal = journal
         self._clock = clock
 
     # Looking
@@ -146,7 +143,8 @@ class Uploads:
         """
         Abort the upload of a file at the store and keep its local bytes; False: it has none.
 
-        Refused: somebody has it open, or it is being uploaded. The errors of the store.
+        Refused: somebody has it open, or it is being uploaded. The errors of the store, of
+        a file that is kept; of others, the next mount tries again.
         """
         node = self._node(name)
         if node is None:
@@ -154,14 +152,10 @@ class Uploads:
             return self._kept.abort(name, self._store)
         _refuse_busy(node, "closed, or `ossfs uploads discard` drops it")
         with node.pending.moving():
-            upload = node.pending.upload
-            if upload is None:
-                return False
-            abort_at(self._store, upload)
-            with node.pending.lock:
-                node.pending.upload = None
-                if node.pending.file_id is not None:
-                    self._journal.upload_gone(node.pending.file_id)
+            dropped = node.pending.drop_upload()
+        if dropped is None:
+            return False
+        self._files.committer.abort(dropped)
         return True
 
     def discard(self, name: str) -> None:
@@ -204,7 +198,7 @@ def _status(node: FileNode) -> UploadStatus:
 def _detailed(node: FileNode) -> Details:
     pending = node.pending
     with pending.lock:
-        staged, base = pending.staged, pending.base
+        staged, base, upload = pending.staged, pending.base, pending.upload_record
         gaps: list[Gap] = []
         if staged is not None:
             gaps = [Gap(one.start, one.stop, "base") for one in missing(staged.content())]
@@ -214,5 +208,5 @@ def _detailed(node: FileNode) -> Details:
             status=_status(node),
             base=base,
             gaps=gaps,
-            upload=None if pending.upload is None else known_upload(pending.upload),
+            upload=None if upload is None else known_upload(upload),
         )

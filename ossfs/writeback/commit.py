@@ -12,8 +12,11 @@ Threads: `commit` may be called from any thread; commits of one file exclude eac
 """
 
 import logging
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, wait
+from typing import Any
 
 from ossfs.clock import Clock
 from ossfs.errors import (
@@ -25,19 +28,20 @@ from ossfs.errors import (
     ObjectTooLarge,
     OssfsError,
     PreconditionFailed,
-    StoreError,
 )
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import UploadRecord, Version
-from ossfs.store.api import FileBody, ObjectInfo, ObjectStore, Stored
+from ossfs.journal.records import Version
+from ossfs.store.api import FileBody, Headers, ObjectInfo, ObjectStore, Part, Stored
 from ossfs.store.resolving import described_by_us, has_content, put_by_us
 from ossfs.transfer.parts import PartPlan, Slot
-from ossfs.transfer.upload import CopiedPiece, MultipartUpload, Piece, SentPiece
+from ossfs.transfer.pieces import CopiedPiece, Piece, SentPiece
+from ossfs.transfer.upload import MultipartUpload
 from ossfs.transfer.workers import Workers
-from ossfs.writeback.checkpoint import JournalCheckpoint
-from ossfs.writeback.pending import PendingFile, Snapshot
+from ossfs.writeback.file_upload import FileUpload
+from ossfs.writeback.pending import Dropped, PendingFile, Snapshot
 from ossfs.writeback.staging import Source, StagedFile
+from ossfs.writeback.uploads import FileUploads
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +52,8 @@ class Committer:
     """
     Brings pending files into the bucket.
 
-    `part_size` is the size of the first parts and the largest file that is one PUT;
-    `host` goes into the names of conflict copies.
+    A file that is not larger than the first part of an upload is one PUT. `host` goes into
+    the names of conflict copies.
     """
 
     def __init__(
@@ -59,14 +63,15 @@ class Committer:
         journal: Journal,
         workers: Workers,
         clock: Clock,
-        part_size: int,
+        uploads: FileUploads,
         host: str,
     ) -> None:
         self._store = store
         self._journal = journal
         self._workers = workers
         self._clock = clock
-        self._plan = PartPlan(part_size, store.limits)
+        self._uploads = uploads
+        self._plan = uploads.plan
         self._host = host
 
     @property
@@ -134,7 +139,9 @@ class Committer:
                 content=staged.content(),
                 headers=pending.headers,
                 is_synced=is_synced,
+                replaces=pending.attributes_id,
             )
+            pending.attributes_id = None
             pending.promised(staged)
 
     def _commit(self, pending: PendingFile, snapshot: Snapshot) -> None:
@@ -142,24 +149,23 @@ class Committer:
             self._save_conflict(pending, snapshot)
         try:
             if snapshot.has_new_content:
-                version = self._commit_content(pending, snapshot)
+                self._commit_content(pending, snapshot)
             else:
-                version = self._commit_headers(pending, snapshot)
+                pending.settle(snapshot, self._commit_headers(pending, snapshot))
         except AlreadyExists as error:
             made = self._made_before(pending, snapshot)
             if made is None:
                 self._keep_conflict(pending, snapshot, error)
-                return
-            version = made
+            else:
+                pending.settle(snapshot, made)
         except (PreconditionFailed, EditConflict, NoSuchKey) as error:
             if snapshot.base is None:
                 raise
             arrived = self._arrived(pending, snapshot)
             if arrived is None:
                 self._keep_conflict(pending, snapshot, error)
-                return
-            version = arrived
-        pending.settle(snapshot, version)
+            else:
+                pending.settle(snapshot, arrived)
 
     def _arrived(self, pending: PendingFile, snapshot: Snapshot) -> Version | None:
         """Return the version there if it has this very content: by our request before a crash."""
@@ -173,13 +179,13 @@ class Committer:
             return None
         if staged.needs_base(whole) or not has_content(current, FileBody(staged.fd, whole)):
             return None
-        self._drop_upload(pending)
+        self._uploads.drop(pending)
         return Version(snapshot.key, current.etag, staged.size)
 
     def _made_before(self, pending: PendingFile, snapshot: Snapshot) -> Version | None:
         """Return the version there if an attempt that seemed to have failed has made it."""
         staged = pending.staged
-        if not pending.error or staged is None:
+        if not (pending.error or pending.is_restored) or staged is None:
             return None  # nothing was sent before: it is somebody else's, whatever its bytes
         try:
             current = self._store.head(snapshot.key)
@@ -188,7 +194,7 @@ class Committer:
         body = FileBody(staged.fd, Extent(0, staged.size))
         if put_by_us(current, body, snapshot.headers) is None:
             return None
-        self._drop_upload(pending)
+        self._uploads.drop(pending)
         return Version(snapshot.key, current.etag, staged.size)
 
     def _note_failure(self, pending: PendingFile, error: Exception) -> None:
@@ -204,42 +210,102 @@ class Committer:
 
     # Content
 
-    def _commit_content(self, pending: PendingFile, snapshot: Snapshot) -> Version:
+    def _commit_content(self, pending: PendingFile, snapshot: Snapshot) -> None:
         staged = pending.staged
-        file_id = pending.file_id
         assert staged is not None  # noqa: S101 - new content is in a staging file
-        assert file_id is not None  # noqa: S101 - and the journal knows it
-        begun = self._plan_begun(pending, snapshot)
-        plan = begun or self._plan
+        # An upload goes on as it began, whatever the option says by now: it may be complete.
+        plan = self._uploads.plan_of(pending)
         if staged.size > plan.max_size:
             raise ObjectTooLarge(
                 f"{staged.size} bytes; the largest file at this part size is {plan.max_size}",
                 operation="commit", bucket=self._store.name, key=snapshot.key,
             )  # fmt: skip
-        is_small = begun is None and staged.size <= plan.first_size
-        # A small file needs one request, and then its bytes are in the bucket; but a promise
-        # that was made for longer is not to be weakened.
-        is_synced = not is_small or self._journal.is_lasting(file_id)
+        if staged.size <= plan.first_size:
+            self._uploads.drop(pending)
+            stored = self._commit_small(pending, snapshot, staged)
+            pending.settle(snapshot, Version(snapshot.key, stored.etag, staged.size))
+        else:
+            self._commit_large(pending, snapshot, staged)
+        if snapshot.base is None and self._uploads.has_drafts(snapshot.key):
+            fd = os.dup(staged.fd)  # the file may be closed first
+            self._in_background(fd, self._uploads.supersede, snapshot.key, fd, staged.size)
+
+    def _in_background(self, fd: int, function: Callable[..., None], *arguments: Any) -> None:
+        """Have a worker do something with a descriptor, and close that in any case."""
+        done = self._workers.submit(function, *arguments)
+        done.add_done_callback(lambda _: os.close(fd))
+
+    def _commit_small(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
+        # It needs one request, and then its bytes are in the bucket; but a promise that was
+        # made for longer is not to be weakened.
+        is_synced = self._is_lasting(pending)
         if is_synced:
             staged.sync()
         self._promise(pending, snapshot, staged, is_synced=is_synced)
-        if is_small:
-            if self._fill(pending, snapshot, staged, Extent(0, staged.size)):
-                # The PUT replaces the base: without it nobody could tell that it was ours.
-                if is_synced:
-                    staged.sync()
-                self._promise(pending, snapshot, staged, is_synced=is_synced)
-            stored = self._put(pending, snapshot, staged)
-        else:
-            pieces = [
-                self._piece(pending, snapshot, staged, slot) for slot in plan.slots(staged.size)
-            ]
-            stored = self._run_upload(pending, snapshot, pieces, plan)
-        return Version(snapshot.key, stored.etag, staged.size)
+        if self._fill(pending, snapshot, staged, Extent(0, staged.size)):
+            # The PUT replaces the base: without it nobody could tell that it was ours.
+            if is_synced:
+                staged.sync()
+            self._promise(pending, snapshot, staged, is_synced=is_synced)
+        return self._put(pending, snapshot, staged)
+
+    def _is_lasting(self, pending: PendingFile) -> bool:
+        return pending.file_id is not None and self._journal.is_lasting(pending.file_id)
+
+    def _commit_large(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> None:
+        upload = self._upload_of(pending, snapshot)
+        snapshot = self._with_headers_of(upload, pending, snapshot)
+        if self._is_lasting(pending):
+            staged.sync()
+            self._promise(pending, snapshot, staged, is_synced=True)
+        else:  # the parts need not wait for the local disk
+            self._promise(pending, snapshot, staged, is_synced=False)
+            fd = os.dup(staged.fd)  # the commit may be faster, and close the other one
+            self._in_background(fd, self._make_lasting, pending, snapshot, staged, fd)
+        stored = self._upload(pending, snapshot, staged, upload)
+        version = Version(snapshot.key, stored.etag, staged.size)
+        pending.settle(snapshot, version)
+        if upload.checkpoint.headers != snapshot.headers:
+            self._commit_headers_behind(pending)
+
+    def _make_lasting(
+        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, fd: int
+    ) -> None:
+        """Let the promise outlive the machine, if the commit still runs when it is synced."""
+        os.fdatasync(fd)
+        with pending.lock:
+            is_current = pending.file_id is not None and pending.generation == snapshot.generation
+            if is_current and pending.is_committing and not pending.is_discarded:
+                self._promise(pending, snapshot, staged, is_synced=True)
+
+    def _upload_of(self, pending: PendingFile, snapshot: Snapshot) -> FileUpload:
+        """Return the upload that the commit goes on with."""
+        if pending.upload_key not in (None, snapshot.key):
+            self._uploads.drop(pending)
+        with pending.lock:
+            upload = pending.upload or self._uploads.begin(pending)
+            upload.checkpoint.generation = snapshot.generation
+            outdated = list(upload.outdated())
+        wait(outdated)
+        return upload
+
+    def _with_headers_of(
+        self, upload: FileUpload, pending: PendingFile, snapshot: Snapshot
+    ) -> Snapshot:
+        """
+        Let the times that nobody has set be those at which the upload was begun.
+
+        CreateUpload is what carries headers; others need a copy of the object behind it.
+        """
+        created = upload.checkpoint.headers
+        with pending.lock:
+            is_near = upload.is_own and is_same_besides(created, snapshot.headers, pending.implicit)
+            if is_near and pending.headers is snapshot.headers:
+                pending.describe(created, pending.implicit)
+        return snapshot._replace(headers=created) if is_near else snapshot
 
     def _put(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
         body, base = FileBody(staged.fd, Extent(0, staged.size)), snapshot.base
-        self._drop_upload(pending)
         guard = self._guard(snapshot, self._store.capabilities.conditional_put)
         if base is not None and (current := self._replaced(base)):
             return self._ours(current, body, snapshot)
@@ -281,24 +347,18 @@ class Committer:
             raise EditConflict(f"{snapshot.key} was changed by somebody else")
         return Stored(current.etag, current.crc64, current.version_id)
 
-    def _plan_begun(self, pending: PendingFile, snapshot: Snapshot) -> PartPlan | None:
-        """
-        Return the parts of the upload that was begun for this very content, if there is one.
-
-        It goes on as it began, whatever the option says by now: it may even be complete.
-        """
-        record = pending.upload
-        if record is None or (record.key, record.generation) != snapshot[:2]:
-            return None
-        return PartPlan(record.part_size, self._store.limits)
+    def _upload(
+        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, upload: FileUpload
+    ) -> Stored:
+        pieces = list(self._pieces(pending, snapshot, staged, upload.plan))
+        return self._run_upload(pending, snapshot, upload, pieces)
 
     def _run_upload(
-        self, pending: PendingFile, snapshot: Snapshot, pieces: list[Piece], plan: PartPlan
+        self, pending: PendingFile, snapshot: Snapshot, upload: FileUpload, pieces: list[Piece]
     ) -> Stored:
-        checkpoint = self._checkpoint(pending, snapshot, plan)
-        guard = self._guard(snapshot, self._store.capabilities.conditional_complete)
+        slots = {piece.number: Slot(piece.number, piece.extent) for piece in pieces}
         # Copies that are made now are made under If-Match.
-        is_checked = checkpoint.record is None and any(
+        is_checked = upload.checkpoint.upload_id is None and any(
             isinstance(piece, CopiedPiece) for piece in pieces
         )
 
@@ -308,39 +368,60 @@ class Committer:
             if self._replaced(snapshot.base) is not None:
                 raise EditConflict(f"{snapshot.key} was changed by somebody else")
 
-        upload = MultipartUpload(
+        def arrived(part: Part) -> None:
+            with pending.lock:
+                upload.mark_current(slots[part.number])
+                pending.parts_done += 1
+                pending.sent += part.size
+
+        run = MultipartUpload(
             store=self._store,
             workers=self._workers,
             key=snapshot.key,
-            headers=snapshot.headers,
+            headers=upload.checkpoint.headers,
             pieces=pieces,
-            checkpoint=checkpoint,
-            on_part=lambda part: self._count_part(pending, part.size),
+            checkpoint=upload.checkpoint,
+            opened=lambda: self._uploads.opened(upload),
+            on_part=arrived,
             is_cancelled=lambda: pending.is_discarded,
             before_complete=check_base,
-            if_match=guard,
+            is_current=upload.is_current,
+            under_way=lambda: self._under_way(pending, upload),
+            if_match=self._guard(snapshot, self._store.capabilities.conditional_complete),
             forbid_overwrite=self._forbids(snapshot),
             replaces=None if snapshot.base is None else snapshot.base.etag,
         )
+        self._progress(pending, parts_total=len(pieces))
         try:
-            self._progress(pending, parts_total=len(pieces))
-            return upload.run()
+            return run.run()
         except NoSuchUpload:  # somebody aborted it: once more, from the first part
             log.warning("upload of %s was aborted by somebody else; starting again", snapshot.key)
             self._progress(pending, parts_total=len(pieces))
-            return upload.run()
-        finally:
-            with pending.lock:
-                pending.upload = checkpoint.record
+            return run.run()
 
-    def _piece(
-        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, slot: Slot
-    ) -> Piece:
+    def _under_way(self, pending: PendingFile, upload: FileUpload) -> dict[int, Future[Part]]:
+        with pending.lock:
+            return upload.under_way()
+
+    def _pieces(
+        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, plan: PartPlan
+    ) -> Iterator[Piece]:
+        """Yield what the parts are made from: bytes from here, or ranges of the base."""
         base, limits = snapshot.base, self._store.limits
-        fits = limits.min_part <= slot.extent.size <= limits.max_copy
-        if base is not None and fits and staged.is_base(slot.extent):
-            return CopiedPiece(slot.number, slot.extent, base.key, base.etag)
 
+        def is_base(extent: Extent) -> bool:
+            return base is not None and staged.is_base(extent)
+
+        for slot, is_copy in _joined(plan.slots(staged.size), is_base, limits.max_copy):
+            fits = limits.min_part <= slot.extent.size <= limits.max_copy
+            if base is not None and is_copy and fits:
+                yield CopiedPiece(slot.number, slot.extent, base.key, base.etag)
+            else:
+                yield self._sent(pending, snapshot, staged, slot)
+
+    def _sent(
+        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, slot: Slot
+    ) -> SentPiece:
         def open_body() -> FileBody:
             self._fill(pending, snapshot, staged, slot.extent)
             return FileBody(staged.fd, slot.extent)
@@ -366,44 +447,6 @@ class Committer:
                     staged.fill(wanted, fetched.data)
         return bool(runs)
 
-    def _checkpoint(
-        self, pending: PendingFile, snapshot: Snapshot, plan: PartPlan
-    ) -> JournalCheckpoint:
-        record = pending.upload
-        if record is not None and (record.key, record.generation) != snapshot[:2]:
-            self._drop_upload(pending)
-            record = None
-        assert pending.file_id is not None  # noqa: S101 - new content is in the journal
-        return JournalCheckpoint(
-            self._journal,
-            pending.file_id,
-            key=snapshot.key,
-            generation=snapshot.generation,
-            part_size=plan.first_size,
-            record=record,
-            clock=self._clock,
-        )
-
-    def _drop_upload(self, pending: PendingFile) -> None:
-        """Abort an upload that cannot be used any more."""
-        with pending.lock:
-            record, pending.upload = pending.upload, None
-        if record is not None:
-            self.abort(record)
-            if pending.file_id is not None:
-                self._journal.upload_gone(pending.file_id)
-
-    def abort(self, record: UploadRecord) -> None:
-        """Abort one of our uploads; a failure is logged, `ossfs uploads` shows the rest."""
-        if record.upload_id is None:
-            return
-        try:
-            self._store.abort_upload(record.key, record.upload_id)
-        except NoSuchUpload:
-            pass  # what we want
-        except StoreError as error:
-            log.warning("upload %s of %s stays behind: %s", record.upload_id, record.key, error)
-
     def _replaced(self, base: Version) -> ObjectInfo | None:
         """Return the version that has taken the place of `base`; None: it is still there."""
         try:
@@ -414,18 +457,32 @@ class Committer:
 
     # Attributes
 
+    def _commit_headers_behind(self, pending: PendingFile) -> None:
+        """Give an object that was just made the headers that its upload did not begin with."""
+        with pending.lock:
+            pending.change_headers(pending.headers, pending.implicit)
+            snapshot = pending.snapshot()
+        try:
+            version = self._commit_headers(pending, snapshot)
+        except (PreconditionFailed, NoSuchKey) as error:  # the last writer has won
+            log.warning("attributes of %s are not set: %s", snapshot.key, error)
+            version = snapshot.base or Version(snapshot.key, "", 0)
+        pending.settle(snapshot, version)
+
     def _commit_headers(self, pending: PendingFile, snapshot: Snapshot) -> Version:
         base = snapshot.base
         assert base is not None  # noqa: S101 - without new content there is an object
         if base.size <= self._store.limits.max_copy:
             stored = self._copy_to_itself(base, snapshot)
         else:
-            plan = self._plan_begun(pending, snapshot) or self._plan
+            upload = self._upload_of(pending, snapshot)
+            runs = _joined(
+                upload.plan.slots(base.size), lambda _: True, self._store.limits.max_copy
+            )
             pieces: list[Piece] = [
-                CopiedPiece(slot.number, slot.extent, base.key, base.etag)
-                for slot in plan.slots(base.size)
+                CopiedPiece(slot.number, slot.extent, base.key, base.etag) for slot, _ in runs
             ]
-            stored = self._run_upload(pending, snapshot, pieces, plan)
+            stored = self._run_upload(pending, snapshot, upload, pieces)
         return Version(snapshot.key, stored.etag, base.size)
 
     def _copy_to_itself(self, base: Version, snapshot: Snapshot) -> Stored:
@@ -453,7 +510,7 @@ class Committer:
         name = f"{snapshot.key}.conflict-{self._host}-{stamp}"
         if staged.needs_base(Extent(0, staged.size)):
             self._keep_locally(pending, snapshot, staged, cause)
-        self._drop_upload(pending)
+        self._uploads.drop(pending)
         with pending.lock:
             pending.conflict_of = snapshot.key
             pending.key, pending.base, pending.is_exclusive = name, None, False
@@ -466,7 +523,7 @@ class Committer:
         self, pending: PendingFile, copy: Snapshot, kind: type[EditConflict] = EditConflict
     ) -> None:
         """Make the local bytes the conflict copy, now or at a later attempt; EditConflict."""
-        pending.settle(copy, self._commit_content(pending, copy))
+        self._commit_content(pending, copy)
         with pending.lock:
             key, pending.conflict_of = pending.conflict_of, None
         log.error(
@@ -482,12 +539,16 @@ class Committer:
             f"{snapshot.key} was changed by somebody else during an edit, and bytes of the old"
             f" version are missing here; what was written is kept as {staged.name}"
         )
-        self._drop_upload(pending)
+        self._uploads.drop(pending)
         if pending.file_id is not None:
             self._journal.conflicted(pending.file_id, message)
         pending.abandon(message)
         log.error("%s", message)
         raise EditConflict(message) from cause
+
+    def abort(self, dropped: Dropped) -> None:
+        """Abort the upload of a file that was unlinked; a failure is left to the next mount."""
+        self._uploads.abort(dropped)
 
     # Progress
 
@@ -497,7 +558,41 @@ class Committer:
         with pending.lock:
             pending.parts_total, pending.parts_done, pending.sent = parts_total, parts_done, sent
 
-    def _count_part(self, pending: PendingFile, size: int) -> None:
-        with pending.lock:
-            pending.parts_done += 1
-            pending.sent += size
+
+def _joined(
+    slots: Iterable[Slot], is_base: Callable[[Extent], bool], max_copy: int
+) -> Iterator[tuple[Slot, bool]]:
+    """
+    Yield the parts of an object, and whether each is the base's.
+
+    Neighbours that are the base's are joined, up to the largest copy, under the number of
+    the first of them: so numbers still follow from offsets alone.
+    """
+    joined: Slot | None = None
+    for slot in slots:
+        if not is_base(slot.extent):
+            if joined is not None:
+                yield joined, True
+            joined = None
+            yield slot, False
+        elif joined is not None and slot.extent.stop - joined.extent.start <= max_copy:
+            joined = Slot(joined.number, Extent(joined.extent.start, slot.extent.stop))
+        else:
+            if joined is not None:
+                yield joined, True
+            joined = slot
+    if joined is not None:
+        yield joined, True
+
+
+def is_same_besides(one: Headers, other: Headers, names: frozenset[str]) -> bool:
+    """Say whether two sets of headers differ in nothing but metadata of these names."""
+
+    def without(metadata: Mapping[str, str]) -> dict[str, str]:
+        return {name: value for name, value in metadata.items() if name not in names}
+
+    return (
+        one.content_type == other.content_type
+        and one.standard == other.standard
+        and without(one.metadata) == without(other.metadata)
+    )

@@ -15,8 +15,10 @@ other lock but the journal's.
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from ossfs.clock import Clock
@@ -39,6 +41,8 @@ from ossfs.writeback.restoring import restore
 from ossfs.writeback.staging import StagingArea
 
 log = logging.getLogger(__name__)
+
+COMPARED = 1 << 20  # bytes read at once
 
 
 class Refused(OssfsError):
@@ -84,6 +88,36 @@ class Kept:
             if record.key == key and record.state is FileState.DRAFT:
                 return record
         return None
+
+    def adopt_upload(self, key: str, file: FileId) -> UploadRecord | None:
+        """Hand the upload of a draft of this key over to another file, once."""
+        with self._lock:
+            draft = self.draft_of(key)
+            if draft is None or draft.upload is None or draft.upload.key != key:
+                return None
+            upload = draft.upload
+            self._journal.adopt_upload(upload.row, file)
+            self._records[draft.id] = replace(draft, upload=None)
+            return upload
+
+    def supersede(self, key: str, fd: int, size: int) -> None:
+        """
+        Drop the drafts of a key whose bytes a new file, open as `fd`, all has.
+
+        Drafts of edits are left alone: nobody knows which of their bytes were written.
+        """
+        for record in self.records():
+            is_whole = record.state is FileState.DRAFT and record.base is None
+            if record.key != key or not is_whole or record.staging is None:
+                continue
+            try:
+                is_included = _begins_with(fd, size, self._area.folder / record.staging)
+            except OSError as error:
+                log.warning("the draft of %s cannot be read: %s", key, error)
+                continue
+            if is_included:
+                log.info("%s is in the bucket: its draft is not needed any more", key)
+                self.drop(record.id)
 
     def drop(self, file_id: FileId) -> None:
         """
@@ -205,6 +239,17 @@ class Kept:
         self._records.update(
             (record.id, record) for record in self._journal.load().files if record.id == file_id
         )
+
+
+def _begins_with(fd: int, size: int, path: Path) -> bool:
+    """Say whether a file of `size` bytes begins with all the bytes of another one."""
+    with path.open("rb") as draft:
+        at = 0
+        while data := draft.read(COMPARED):
+            if at + len(data) > size or os.pread(fd, len(data), at) != data:
+                return False
+            at += len(data)
+    return True
 
 
 def refuse_to_resume(details: Details) -> None:

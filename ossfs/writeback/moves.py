@@ -27,7 +27,7 @@ from ossfs.journal.journal import Journal
 from ossfs.journal.records import CopyUpload, DeletionRecord, IntentId, MoveRecord, Version
 from ossfs.store.api import Headers, ListedObject, ObjectStore
 from ossfs.transfer.copy import copy_object
-from ossfs.transfer.upload import find_unanswered
+from ossfs.transfer.opening import find_unanswered
 from ossfs.transfer.workers import Workers
 from ossfs.writeback.checkpoint import MoveCheckpoint
 

@@ -13,16 +13,18 @@ a held lock: writers wait on the condition, readers and attribute changes do not
 
 import contextlib
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from ossfs.clock import Clock
 from ossfs.errors import EditConflict
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import FileId, UploadRecord, Version
-from ossfs.store.api import Headers
+from ossfs.journal.records import AbortRecord, FileId, UploadRecord, Version
+from ossfs.store.api import Headers, Part
+from ossfs.writeback.file_upload import FileUpload
 from ossfs.writeback.staging import Source, StagedFile, StagingArea
 
 
@@ -68,6 +70,39 @@ class Piece(NamedTuple):
     base: Version | None
 
 
+class Dropped(NamedTuple):
+    """An upload that is to be aborted when nothing of it is on its way any more."""
+
+    record: AbortRecord
+    flights: list[Future[Part]]
+
+
+class WriteRun:
+    """Writes that each began where the one before ended."""
+
+    __slots__ = ("goal", "part_size", "sent", "stop")
+
+    def __init__(self) -> None:
+        self.begin(0)
+        self.part_size = 0
+
+    def begin(self, start: int) -> None:
+        """Begin a run at this offset."""
+        self.stop = start
+        self.sent = start
+        """Up to here parts were handed out, or begin before the run."""
+        self.goal = 0
+        """The end of the next part."""
+
+
+class Ahead(Protocol):
+    """Whoever sends parts of files that are still being written."""
+
+    def written(self, pending: "PendingFile", extent: Extent) -> None:
+        """Take note of a write; the file's lock is held."""
+        ...
+
+
 class PendingFile:
     """
     One file on its way into the bucket.
@@ -86,16 +121,27 @@ class PendingFile:
         area: StagingArea,
         journal: Journal,
         clock: Clock,
+        ahead: Ahead | None = None,
     ) -> None:
         self.lock = threading.Condition(threading.RLock())
         # All below is guarded by the lock.
         self.key = key
         self.base = base
-        self.headers = headers
+        self.implicit: frozenset[str] = frozenset()
+        """Names of metadata that nobody has set: a writer's clock. Older values may do."""
+        self.is_exclusive = False
+        """Made with O_EXCL: its first commit may replace nothing."""
+        self.is_restored = False
+        """An earlier process has promised it, and may have begun to bring it to the bucket."""
         self.staged: StagedFile | None = None
         self.file_id: FileId | None = None
+        self.attributes_id: FileId | None = None
+        """The row of promised attributes, while `file_id` is that of content to come."""
         self.is_content_recorded = False
-        self.upload: UploadRecord | None = None
+        self.upload: FileUpload | None = None
+        self.recovered: UploadRecord | None = None
+        """The upload of an earlier process, until it becomes `upload`."""
+        self.run = WriteRun()
         self.generation = 0
         self.committed = 0
         self.has_new_content = False
@@ -107,8 +153,6 @@ class PendingFile:
         self.is_abandoned = False
         self.conflict_of: str | None = None
         """The name that this had before it became a conflict copy, until that is saved."""
-        self.is_exclusive = False
-        """Made with O_EXCL: its first commit may replace nothing; not known after a crash."""
         self.was_sent = False
         """A commit was begun: an object may be there, whatever came of it."""
         self.error = ""
@@ -116,12 +160,33 @@ class PendingFile:
         self.sent = 0
         self.parts_total = 0
         self.parts_done = 0
+        self._headers: Headers | Callable[[], Headers] = headers
         self._area = area
         self._journal = journal
         self._clock = clock
+        self.ahead = ahead
 
     def __repr__(self) -> str:
         return f"PendingFile({self.key!r}, generation={self.generation}/{self.committed})"
+
+    @property
+    def headers(self) -> Headers:
+        """What goes with the object."""
+        headers = self._headers
+        if not isinstance(headers, Headers):
+            described, headers = headers, headers()
+            if self._headers is described:
+                self._headers = headers
+        return headers
+
+    def describe(self, headers: Headers | Callable[[], Headers], implicit: frozenset[str]) -> None:
+        """
+        Take note of what goes with the content now, without recording it.
+
+        A function is called when it matters: not at each of a thousand writes.
+        """
+        with self.lock:
+            self._headers, self.implicit = headers, implicit
 
     @property
     def is_dirty(self) -> bool:
@@ -151,24 +216,36 @@ class PendingFile:
         """
         with self.lock:
             staged = self._change_content_locked()
-            staged.write(staged.size if offset is None else offset, data)
+            at = staged.size if offset is None else offset
+            extent = Extent(at, at + len(data))
+            if self.upload is not None:
+                self.upload.touch(extent)
+            staged.write(at, data)
+            if self.ahead is not None:
+                self.ahead.written(self, extent)
         return len(data)
 
     def truncate(self, size: int) -> None:
         """Cut or extend the file; waits for a running commit. StagingFull."""
         with self.lock:
-            self._change_content_locked().truncate(size)
+            self._cut_locked(size)
+
+    def _cut_locked(self, size: int) -> None:
+        staged = self._change_content_locked(is_emptied=not size)
+        if self.upload is not None:
+            self.upload.cut(size)
+        staged.truncate(size)
 
     def replace(self) -> None:
         """Empty the file and cut it loose from its base: the last writer wins."""
         with self.lock:
-            self._change_content_locked(is_emptied=True).truncate(0)
+            self._cut_locked(0)
             self.base = None
 
-    def change_headers(self, headers: Headers) -> None:
+    def change_headers(self, headers: Headers, implicit: frozenset[str] = frozenset()) -> None:
         """Change what goes with the object; does not wait for a running commit."""
         with self.lock:
-            self.headers = headers
+            self.describe(headers, implicit)
             if not self.is_discarded and not self.is_content_recorded:
                 self._record_headers_locked()
             elif self.file_id is not None and self._promised is self.staged:
@@ -193,9 +270,6 @@ class PendingFile:
             self.lock.wait()
         if self.is_abandoned:
             raise EditConflict(f"{self.key} was changed by somebody else; {self.error}")
-        if self.upload is not None and self.upload.generation:
-            self._journal.upload_outdated(self.upload.row)
-            self.upload = replace(self.upload, generation=0)
         name = self._area.new_name() if self.staged is None else self.staged.name
         if not self.is_content_recorded and not self.is_discarded:
             self._record_content_locked(name)
@@ -227,16 +301,18 @@ class PendingFile:
 
     def _record_content_locked(self, staging: str) -> None:
         """Tell the journal before the first byte, so that no staging file is an orphan."""
-        if self.file_id is None:
-            self._open_draft_locked(staging)
-        else:
-            self._journal.stage(self.file_id, staging)
+        self.attributes_id = self.file_id  # stays: attributes are promised, these bytes not yet
+        self._open_draft_locked(staging)
         self.is_content_recorded = True
 
     def _open_draft_locked(self, staging: str | None) -> None:
         self.since_ns = self._clock.now_ns()
         self.file_id = self._journal.open_draft(
-            self.key, base=self.base, staging=staging, headers=self.headers
+            self.key,
+            base=self.base,
+            staging=staging,
+            headers=self.headers,
+            is_exclusive=self.is_exclusive,
         )
 
     # Reading
@@ -278,14 +354,7 @@ class PendingFile:
                 snapshot = None
             else:
                 self.is_committing = self.is_asked_for = True
-                snapshot = Snapshot(
-                    self.key,
-                    self.generation,
-                    self.base,
-                    self.headers,
-                    self.has_new_content,
-                    self.is_exclusive,
-                )
+                snapshot = self.snapshot()
         if snapshot is None:
             yield None
             return
@@ -296,13 +365,25 @@ class PendingFile:
                 self.is_committing = False
                 self.lock.notify_all()
 
+    def snapshot(self) -> Snapshot:
+        """Return what a commit would make the object now."""
+        with self.lock:
+            return Snapshot(
+                self.key,
+                self.generation,
+                self.base,
+                self.headers,
+                self.has_new_content,
+                self.is_exclusive,
+            )
+
     def settle(self, snapshot: Snapshot, version: Version) -> None:
         """Take note that `snapshot` is the object `version` now; the journal first."""
         with self.lock:
             self._forget_locked(made=version.key)
             self.base, self.is_exclusive = version, False
             self.committed = snapshot.generation
-            self.upload = None
+            self.upload = self.recovered = None
             self.error = ""
             if snapshot.has_new_content:
                 self.has_new_content = False
@@ -312,11 +393,45 @@ class PendingFile:
                 self._record_headers_locked()
 
     def _forget_locked(self, *, made: str | None = None) -> None:
-        if self.file_id is not None:
-            self._journal.forget(self.file_id, made=made)
-            self.file_id = None
-            self.is_content_recorded = False
-            self._drop_promised_locked()
+        for file_id in (self.attributes_id, self.file_id):
+            if file_id is not None:
+                self._journal.forget(file_id, made=made)
+        self.file_id = self.attributes_id = None
+        self.is_content_recorded = False
+        self._drop_promised_locked()
+
+    @property
+    def upload_key(self) -> str | None:
+        """The key that the file's upload was, or is to be, begun for; None: it has none."""
+        with self.lock:
+            upload = self.recovered if self.upload is None else self.upload
+            return None if upload is None else upload.key
+
+    @property
+    def upload_record(self) -> UploadRecord | None:
+        """What is known of the file's upload at the store; None: there is none."""
+        with self.lock:
+            return self.recovered if self.upload is None else self.upload.checkpoint.record
+
+    def drop_upload(self) -> Dropped | None:
+        """Let go of the upload, which is to be aborted then; the journal knows."""
+        with self.lock:
+            key = self.upload_key
+            upload, self.upload, self.recovered = self.upload, None, None
+            if key is None or self.file_id is None:
+                return None
+            record = self._journal.drop_upload(self.file_id)
+            return self._dropped_locked(upload, record)
+
+    def _dropped_locked(
+        self, upload: FileUpload | None, record: AbortRecord | None
+    ) -> Dropped | None:
+        flights: list[Future[Part]] = []
+        if upload is not None:
+            upload.is_stopped = True
+            flights = [*upload.under_way().values(), *upload.outdated()]
+        self.lock.notify_all()
+        return None if record is None else Dropped(record, flights)
 
     @contextlib.contextmanager
     def moving(self) -> Iterator[Headers | None]:
@@ -342,7 +457,7 @@ class PendingFile:
         with self.lock:
             self.key, self.base = key, version
             if self.has_new_content and self.file_id is not None:
-                self._journal.rename_file(self.file_id, key, base=version)
+                self._rename_rows_locked(key, version)
                 return
             self._forget_locked()
             if headers is None or headers is self.headers:
@@ -361,16 +476,20 @@ class PendingFile:
                 self.lock.wait()
             if self.base is not None:
                 return False
-            if self.file_id is not None:
-                self._journal.rename_file(self.file_id, key)
-            self.key, self.is_exclusive = key, False  # a rename may replace
+            self._rename_rows_locked(key, None)
+            self.key = key
             return True
+
+    def _rename_rows_locked(self, key: str, base: Version | None) -> None:
+        self.is_exclusive = False  # a rename may replace what is there
+        for file_id in (self.attributes_id, self.file_id):
+            if file_id is not None:
+                self._journal.rename_file(file_id, key, base=base)
 
     def followed(self, key: str, version: Version | None) -> None:
         """Take note that the object has moved with its directory; call it inside `moving`."""
         with self.lock:
-            if self.file_id is not None:
-                self._journal.rename_file(self.file_id, key, base=version)
+            self._rename_rows_locked(key, version)
             self.key, self.base = key, version
 
     @contextlib.contextmanager
@@ -398,7 +517,7 @@ class PendingFile:
         elif self.file_id is None:
             self._record_headers_locked()
 
-    def discard(self) -> UploadRecord | None:
+    def discard(self) -> Dropped | None:
         """
         Never commit again: the file was unlinked. Stops a running commit and waits for it.
 
@@ -409,10 +528,14 @@ class PendingFile:
             self.is_discarded = True
             while self.is_committing:
                 self.lock.wait()
+            record = None
+            if self.file_id is not None:
+                record = self._journal.discard(self.file_id)
+                self.file_id = None
             self._forget_locked()
             self.committed = self.generation
-            upload, self.upload = self.upload, None
-            return upload
+            upload, self.upload, self.recovered = self.upload, None, None
+            return self._dropped_locked(upload, record)
 
     def abandon(self, reason: str) -> None:
         """Leave bytes and journal as they are for the user, and accept no more changes."""

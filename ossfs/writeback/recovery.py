@@ -105,8 +105,11 @@ def recover(journal: Journal, area: StagingArea, kept: Kept, *, clock: Clock) ->
         if record.staging is not None:
             known.add(record.staging)
         try:
+            if record.state is not FileState.PROMISED and _has_useless_upload(record):
+                journal.drop_upload(record.id)
+                record = replace(record, upload=None)  # noqa: PLW2901 - the same, known better
             if record.state is FileState.DRAFT and _is_empty(record, area):
-                journal.forget(record.id)
+                journal.discard(record.id)
                 known.discard(record.staging or "")
             elif record.state is not FileState.PROMISED:
                 others.append(record)
@@ -191,6 +194,12 @@ def _given_up(record: FileRecord, journal: Journal, area: StagingArea) -> FileRe
     log.error("%s", message)
     journal.conflicted(record.id, message)
     return replace(record, state=FileState.CONFLICT, error=message)
+
+
+def _has_useless_upload(record: FileRecord) -> bool:
+    """Say whether nobody can take over the upload: it has no part, or another key."""
+    upload = record.upload
+    return upload is not None and (upload.upload_id is None or upload.key != record.key)
 
 
 def _is_empty(record: FileRecord, area: StagingArea) -> bool:

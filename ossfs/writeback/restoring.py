@@ -31,7 +31,9 @@ def restore(record: FileRecord, journal: Journal, area: StagingArea, clock: Cloc
         pending.promised(pending.staged)
     pending.file_id = record.id
     pending.generation = record.generation
-    pending.upload = record.upload
+    pending.recovered = record.upload
+    pending.is_restored = True
+    pending.is_exclusive = record.is_exclusive
     pending.error = record.error
     pending.since_ns = record.created_ns
     return pending

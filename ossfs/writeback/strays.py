@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ossfs.errors import NoSuchUpload
 from ossfs.journal.records import Ledger
 from ossfs.store.api import ObjectStore, PendingUpload
-from ossfs.transfer.upload import CLOCK_TOLERANCE_NS
+from ossfs.transfer.opening import CLOCK_TOLERANCE_NS
 
 
 class Owner(Enum):
@@ -55,6 +55,8 @@ class Claims:
         for move in ledger.moves:
             if move.upload is not None:
                 self._claim(move.upload.key, move.upload.planned_ns, move.upload.upload_id)
+
+        self._ours.update(one.upload_id for one in ledger.aborts if one.upload_id is not None)
 
     def _claim(self, key: str, planned_ns: int, upload_id: str | None) -> None:
         if upload_id is None:  # its answer never came, or is on its way

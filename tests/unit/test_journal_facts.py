@@ -118,13 +118,14 @@ def test_a_promise_that_outlives_the_machine(journal, reopened, monkeypatch):
 
 
 def test_a_file_that_gets_bytes_after_attributes(journal, reopened):
-    """It is a draft again: nobody promised the bytes."""
-    file = draft(journal, staging=None)
-    promise(journal, file, staging=None, content=None)
-    journal.stage(file, "s2")
-    (record,) = reopened().files
+    """The attributes stay promised until the bytes are, which bring them along."""
+    attributes = draft(journal, staging=None)
+    promise(journal, attributes, staging=None, content=None)
+    content = draft(journal, staging="s2")
+    assert [FileState.PROMISED, FileState.DRAFT] == [one.state for one in reopened().files]
+    promise(journal, content, staging="s2", replaces=attributes)
 
-    assert (FileState.DRAFT, 0, "s2") == (record.state, record.generation, record.staging)
+    assert [(content, FileState.PROMISED)] == [(one.id, one.state) for one in reopened().files]
 
 
 def test_names_errors_and_conflicts(journal, reopened):
@@ -146,7 +147,7 @@ def test_what_is_done_is_forgotten(journal, reopened):
     """With its upload and its parts; numbers are not used twice."""
     file = draft(journal)
     promise(journal, file)
-    row = journal.plan_upload(file, key="f", generation=3, part_size=10)
+    row = journal.plan_upload(file, key="f", part_size=10, headers=HEADERS)
     journal.part_done(row, Part(1, 10, "E", 5))
     journal.forget(file)
 
@@ -163,10 +164,10 @@ def test_an_upload_step_by_step(journal, reopened):
     def upload():
         return reopened().files[0].upload
 
-    row = journal.plan_upload(file, key="f", generation=3, part_size=1000)
-    assert (UploadState.PLANNED, None, FakeClock().now_ns(), 3, 1000) == (
+    row = journal.plan_upload(file, key="f", part_size=1000, headers=HEADERS)
+    assert (UploadState.PLANNED, None, FakeClock().now_ns(), 0, 1000, HEADERS) == (
         upload().state, upload().upload_id, upload().planned_ns, upload().generation,
-        upload().part_size,
+        upload().part_size, upload().headers,
     )  # fmt: skip
     journal.upload_started(row, "ID")
     assert (UploadState.STARTED, "ID", []) == (
@@ -176,8 +177,10 @@ def test_an_upload_step_by_step(journal, reopened):
     for part in parts:
         journal.part_done(row, part)
     assert [parts[1], parts[2]] == list(upload().parts)
-    journal.completing(row, HUGE_CRC)
-    assert (UploadState.COMPLETING, HUGE_CRC) == (upload().state, upload().crc64)
+    journal.completing(row, 3, HUGE_CRC)
+    assert (UploadState.COMPLETING, 3, HUGE_CRC) == (
+        upload().state, upload().generation, upload().crc64
+    )  # fmt: skip
     journal.upload_gone(file)
     assert None is upload()
 
@@ -185,12 +188,44 @@ def test_an_upload_step_by_step(journal, reopened):
 def test_a_new_upload_takes_the_place_of_the_old(journal, reopened):
     """Its parts are gone with it."""
     file = draft(journal)
-    row = journal.plan_upload(file, key="f", generation=1, part_size=10)
+    row = journal.plan_upload(file, key="f", part_size=10, headers=HEADERS)
     journal.part_done(row, Part(1, 10, "E", 5))
-    journal.plan_upload(file, key="g", generation=2, part_size=10)
+    journal.plan_upload(file, key="g", part_size=20, headers=HEADERS)
     upload = reopened().files[0].upload
 
-    assert ("g", 2, []) == (upload.key, upload.generation, list(upload.parts))
+    assert ("g", 20, []) == (upload.key, upload.part_size, list(upload.parts))
+
+
+def test_an_upload_that_goes_on_with_another_file(journal, reopened):
+    """With its parts; the file that had it has none any more."""
+    one, two = draft(journal), draft(journal, staging="s2")
+    row = journal.plan_upload(one, key="f", part_size=10, headers=HEADERS)
+    journal.upload_started(row, "ID")
+    journal.part_done(row, Part(1, 10, "E", 5))
+    journal.adopt_upload(row, two)
+    first, second = reopened().files
+
+    assert None is first.upload
+    assert ("ID", [Part(1, 10, "E", 5)]) == (second.upload.upload_id, list(second.upload.parts))
+
+
+def test_uploads_that_are_to_be_aborted(journal, reopened):
+    """Known until that is done, whether the file goes on or not, and whatever is known of them."""
+    one, two = draft(journal), draft(journal, "g", "s2")
+    journal.plan_upload(one, key="f", part_size=10, headers=HEADERS)
+    row = journal.plan_upload(two, key="g", part_size=10, headers=HEADERS)
+    journal.upload_started(row, "ID")
+    first, second = journal.discard(one), journal.drop_upload(two)
+    ledger = reopened()
+
+    assert ([first, second], [(two, None)]) == (
+        list(ledger.aborts), [(file.id, file.upload) for file in ledger.files]
+    )  # fmt: skip
+    assert [("f", None), ("g", "ID")] == [(one.key, one.upload_id) for one in ledger.aborts]
+    assert (None, None) == (journal.drop_upload(two), journal.discard(two))
+    for record in (first, second):
+        journal.end_abort(record.id)
+    assert [] == list(reopened().aborts)
 
 
 def test_moves(journal, reopened):

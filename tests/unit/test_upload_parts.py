@@ -17,7 +17,8 @@ from ossfs.store.api import BytesBody, Headers, Part, Stored
 from ossfs.store.limits import OSS_CAPABILITIES, OSS_LIMITS
 from ossfs.store.memory import MemoryStore
 from ossfs.transfer.copy import UnrecordedCheckpoint
-from ossfs.transfer.upload import CopiedPiece, MultipartUpload, SentPiece
+from ossfs.transfer.pieces import CopiedPiece, SentPiece, send_part
+from ossfs.transfer.upload import MultipartUpload
 from ossfs.transfer.workers import InlineWorkers, ThreadWorkers
 
 PART = 1000
@@ -166,7 +167,8 @@ def test_parts_with_other_bytes_are_sent_again(store, upload, checkpoint):
 def test_a_part_that_was_replaced_is_sent_again(store, upload, checkpoint):
     """Our acknowledgement is older than what the store holds now."""
     checkpoint.started(store.create_upload("f", Headers()))
-    checkpoint.part_done(store.upload_part("f", checkpoint.upload_id, 1, piece(1).open_body()))
+    part = store.upload_part("f", checkpoint.upload_id, 1, piece(1).open_body())
+    checkpoint.part_done(checkpoint.upload_id, part)
     store.upload_part("f", checkpoint.upload_id, 1, BytesBody(bytes(PART)))
     upload().run()
 
@@ -174,11 +176,11 @@ def test_a_part_that_was_replaced_is_sent_again(store, upload, checkpoint):
 
 
 def test_without_part_crcs_only_acknowledged_parts_count(checkpoint):
-    """Where the store does not say what it holds, size and a known etag must agree."""
+    """Where the store does not say what it holds, our own CRC of what has this etag does."""
     store = Watched(capabilities=replace(OSS_CAPABILITIES, part_crc64=False))
     checkpoint.started(store.create_upload("f", Headers()))
-    known = store.upload_part("f", checkpoint.upload_id, 1, piece(1).open_body())
-    checkpoint.part_done(known)
+    known = send_part(store, "f", checkpoint.upload_id, 1, piece(1).open_body())
+    checkpoint.part_done(checkpoint.upload_id, known)
     store.upload_part("f", checkpoint.upload_id, 2, piece(2).open_body())
     store.requests.clear()
     MultipartUpload(
@@ -211,7 +213,7 @@ def test_an_upload_that_the_store_forgot_starts_again(store, upload, checkpoint,
     """Nothing of it is there, so everything is sent."""
     expect_log("not known to the store any more")
     checkpoint.started("0000")
-    checkpoint.part_done(Part(1, PART, "X", 1))
+    checkpoint.part_done("0000", Part(1, PART, "X", 1))
     upload().run()
 
     assert CONTENT == store.get("f").data

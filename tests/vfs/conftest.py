@@ -392,6 +392,11 @@ class Core:
     def uploads(self):
         return list(self.bucket.list_uploads().uploads)
 
+    def stray_uploads(self, ledger):
+        """Return the uploads that no draft goes on with."""
+        known = {one.upload.upload_id for one in ledger.files if one.upload is not None}
+        return [one for one in self.uploads() if one.upload_id not in known]
+
     def staged(self):
         return sorted(path.name for path in (self.state_dir / "staging").iterdir())
 
@@ -404,9 +409,10 @@ class Core:
             journal.close()
 
     def assert_nothing_left(self):
-        """No upload on the store; in journal and staging nothing but drafts."""
+        """In journal and staging nothing but drafts; on the store, nothing but their uploads."""
         ledger = self.ledger()
-        assert [] == self.uploads()
+        assert [] == self.stray_uploads(ledger)
+        assert [] == list(ledger.aborts)
         assert [] == list(ledger.moves)
         assert [] == list(ledger.deletions)
         assert [] == [one for one in ledger.files if one.state is not FileState.DRAFT]

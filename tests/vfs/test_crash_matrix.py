@@ -301,7 +301,7 @@ def unlink_open_and_write_the_same_anew(sh, promise):
     sh.close(fd)
 
 
-@story({}, before={})
+@story({}, before={}, parts=4)
 def new_file_unlinked_open(sh, promise):
     fd = sh.open("/f", os.O_CREAT | os.O_RDWR)
     sh.pwrite(fd, LARGE, 0)

@@ -87,7 +87,7 @@ class Bucket(RuleBasedStateMachine):
             key.rstrip("/"): DIRECTORY if key.endswith("/") else File(key, data, has_object=True)
             for key, data in found.items()
         }
-        assert [] == self.core.uploads()
+        assert [] == self.core.stray_uploads(self.life.journal.load())
 
     def committed(self, file):
         """Return the bucket with the file as it is now."""

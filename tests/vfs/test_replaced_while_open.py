@@ -221,7 +221,7 @@ def test_when_the_bytes_cannot_be_kept(core, size, expect_log, act, after, error
         assert life.mount.drain(20)
     leftover = {key for key in core.objects() if HIDDEN in key}
     assert set() == leftover
-    assert [] == core.uploads()
+    assert [] == core.stray_uploads(core.ledger())
 
 
 def test_when_the_rename_fails_afterwards(core):
