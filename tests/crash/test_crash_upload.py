@@ -109,7 +109,7 @@ def test_killed_again_and_again(mounting, seen, emulator, copying, source, poll,
     emulator.set_latency(0.02)
     sent = 0
     for number in range(1, times + 1):
-        if number == 1 or mount.uploads()[0]["state"] == "draft":
+        if all(one["state"] == "draft" for one in mount.uploads()):
             copying(mount)
         poll(lambda goal=number: len(seen.parts()) >= goal * PARTS // (times + 1))
         mount.remount(*OPTIONS)
