@@ -105,19 +105,24 @@ def upload_requests(emulator):
 @pytest.mark.parametrize("times", [2, 4])
 def test_killed_again_and_again(mounting, seen, emulator, copying, source, poll, finish, times):
     """Each mount goes on where the one before was killed."""
-    mount = mounting().mount(*OPTIONS)
-    emulator.set_latency(0.02)
-    sent = 0
-    for number in range(1, times + 1):
+    mount = mounting()
+    for number in range(times):
+        emulator.clear_faults()
+        few = PARTS // (times + 1)
+        emulator.add_fault("delay", operation="UploadPart", skip=few, seconds=60)
+        mount.mount(*OPTIONS)
         if all(one["state"] == "draft" for one in mount.uploads()):
             copying(mount)
-        poll(lambda goal=number: len(seen.parts()) >= goal * PARTS // (times + 1))
-        mount.remount(*OPTIONS)
+        poll(lambda: hits(emulator))
+        mount.kill()
+        assert (number + 1) * (few - 1) < len(seen.parts()) < PARTS
+    emulator.clear_faults()
+    mount.mount(*OPTIONS)
     finish(mount)
 
-    sent = emulator.requests("UploadPart")
     assert_complete(mount, seen, source)
-    assert sent <= PARTS + 4 * times  # those that were under way may have gone with their mount
+    # Those that were under way may have gone with their mount.
+    assert emulator.requests("UploadPart") <= PARTS + 4 * times
 
 
 @pytest.mark.parametrize("operation", ["InitiateMultipartUpload", "CompleteMultipartUpload"])
