@@ -28,6 +28,7 @@ PART_SIZES = {"oss": ("1M", "3M", "8M"), "tos": ("5M", "8M"), "s3": ("5M", "8M")
 PATIENCE_S = 120.0
 HISTORY_LINES = 40
 AGAIN = 0.35  # how often the mount that recovers is killed, too
+AT_ONCE = 0.3  # how often the next load does not wait until all is in the bucket
 IN_ORDER = 0.5  # how often a round ends without a kill
 
 
@@ -84,6 +85,7 @@ class Soak:
         self._seen: dict[str, dict[str, Seen]] = {f"w{n}": {} for n in range(plan.workers)}
         self._logs: dict[str, Path] = {}
         self._random = random.Random()
+        self._goes_on = False  # the load begins while the mount still recovers
 
     def run(self) -> None:
         """Do all rounds. Wrong: something is not as it must be; the message says what."""
@@ -97,27 +99,37 @@ class Soak:
     def _round(self, number: int) -> None:
         self._random.seed(f"{self.plan.seed}/{number}")
         began, kills = time.monotonic(), self.mount.kills
-        self._start()
-        self.mount.wait()
+        if not self._goes_on:
+            self._start()
+            self.mount.wait()
         self.bucket.storm(self.plan.fault_rate)
         self.bucket.server.set_latency(self._random.choice((0, 0, 0.005, 0.03)))
         killed_at = self._load(number)
-        drafts = self._recover()
-        replays = self._verify(killed_at, drafts)
+        self._recover()
+        self._goes_on = number < self.plan.rounds and self._random.random() < AT_ONCE
+        drafts = [] if self._goes_on else self._settle()
+        done = self._verify(killed_at)
+        if not self._goes_on:
+            self._verify_bucket(drafts)
+            self._end_of_round(drafts)
         files = [seen for found in self._seen.values() for seen in found.values()]
-        self.totals.rounds += 1
-        self.totals.kills = self.mount.kills
-        self.totals.operations += (done := sum(replay.done for replay in replays))
-        self.totals.files += len(files)
-        self.totals.bytes += (size := sum(seen.print[0] for seen in files))
-        self.totals.drafts += len(drafts)
-        self._end_of_round(drafts)
+        size = sum(seen.print[0] for seen in files)
+        self._count(done, len(files), size, len(drafts))
         print(
             f"round {number}/{self.plan.rounds}: {self.mount.kills - kills} kills,"
             f" {done} operations, {len(files)} files, {size / 1e6:.1f} MB,"
-            f" {len(drafts)} drafts, {time.monotonic() - began:.1f} s",
+            f" {'still recovering' if self._goes_on else f'{len(drafts)} drafts'},"
+            f" {time.monotonic() - began:.1f} s",
             flush=True,
         )
+
+    def _count(self, operations: int, files: int, size: int, drafts: int) -> None:
+        self.totals.rounds += 1
+        self.totals.kills = self.mount.kills
+        self.totals.operations += operations
+        self.totals.files += files
+        self.totals.bytes += size
+        self.totals.drafts += drafts
 
     def _start(self) -> None:
         sizes = PART_SIZES[self.plan.scheme]
@@ -175,8 +187,8 @@ class Soak:
         program = Path(__file__).with_name("soak_worker.py")
         return subprocess.Popen([sys.executable, str(program), str(path)])
 
-    def _recover(self) -> list[dict[str, Any]]:
-        """Mount again, perhaps killing that one too, until only drafts are left."""
+    def _recover(self) -> None:
+        """Mount again, perhaps killing that one too."""
         while self._random.random() < AGAIN:
             self._start()
             time.sleep(self._random.uniform(0.0, 1.2))
@@ -185,6 +197,9 @@ class Soak:
             self._keep_journal("recovery")
         self._start()
         self.mount.wait()
+
+    def _settle(self) -> list[dict[str, Any]]:
+        """Wait until only drafts are left."""
         drafts = self.mount.settled()
         self.bucket.server.clear_faults()
         self.bucket.server.set_latency(0)
@@ -192,38 +207,49 @@ class Soak:
 
     # Looking
 
-    def _verify(self, killed_at: float, drafts: list[dict[str, Any]]) -> list[Replay]:
-        """Compare what is there with what may be there. Wrong."""
-        problems = [f"left over: {one}" for one in self.mount.leftovers(drafts)]
-        replays = []
-        stored = self.bucket.objects()
+    def _verify(self, killed_at: float) -> int:
+        """
+        Compare what the mount shows with what may be there; return the operations. Wrong.
+
+        What is shown has to stay, whether it is in the bucket yet or not.
+        """
+        problems, done = [], 0
         for name, before in self._seen.items():
             replay = Replay(before, is_loose=self.plan.durability == "journal", killed_at=killed_at)
             replay.run(_events(self._logs[name]))
-            replays.append(replay)
+            done += replay.done
             problems += [f"{name}: {fault}" for fault in replay.faults]
-            seen = self._look(name)
-            for problem in replay.problems(seen):
+            self._seen[name] = self._look(name)
+            for problem in replay.problems(self._seen[name]):
                 problems.append(f"{name}/{problem}")
                 problems += self.told(f"{name}/{problem.split(':')[0]}")
-            in_bucket = {
-                key.removeprefix(f"{name}/"): found
-                for key, found in stored.items()
-                if key.startswith(f"{name}/")
-            }
-            if in_bucket != (shown := {path: one.print for path, one in seen.items()}):
-                problems.append(f"{name}: the bucket has {in_bucket}, the mount shows {shown}")
-            self._seen[name] = seen
-        problems += [
-            f"{key} is in the bucket" for key in stored if key.split("/")[0] not in self._seen
-        ]
         if problems:
             raise Wrong("\n".join(problems))
-        return replays
+        return done
+
+    def _verify_bucket(self, drafts: list[dict[str, Any]]) -> None:
+        """Compare the bucket with what the mount shows, and find what is left over. Wrong."""
+        problems = [f"left over: {one}" for one in self.mount.leftovers(drafts)]
+        shown = {
+            f"{name}/{path}": seen.print
+            for name, found in self._seen.items()
+            for path, seen in found.items()
+        }
+        stored = self.bucket.objects()
+        for key in sorted({*shown, *stored}):
+            if shown.get(key) != stored.get(key):
+                problems.append(
+                    f"{key}: {stored.get(key)} in the bucket, the mount shows {shown.get(key)}"
+                )
+                problems += self.told(key)
+        if problems:
+            raise Wrong("\n".join(problems))
 
     def told(self, key: str) -> list[str]:
         """Return the end of the story of a file, by the log of the worker that has it."""
         name, _, path = key.partition("/")
+        if name not in self._logs:
+            return []
         lines = history(_events(self._logs[name]), path.partition(".conflict-")[0])
         return [f"    {line}" for line in lines[-HISTORY_LINES:]]
 
