@@ -101,6 +101,57 @@ def test_one_byte_of_a_gibibyte(mounted, seen, great, cost):
     assert mounted.is_clean()
 
 
+def test_a_mebibyte_behind_a_gibibyte(mounted, seen, great, cost):
+    """One part, as few copies as the store allows, and at most three other requests."""
+    path = mounted.path / "great"
+    path.stat()
+    append = cost()
+
+    with path.open("ab", buffering=0) as file:
+        file.write(great[:MIB])
+
+    assert append.sent <= 16 * MIB
+    assert append.fetched <= 16 * MIB
+    assert append.of("UploadPart") <= 1
+    assert append.of("UploadPartCopy") <= 2  # of at most 1 GiB each, and not of the last bytes
+    others = sum(append.all.values()) - append.of("UploadPart", "UploadPartCopy")
+    assert others <= 3, append.all
+    assert GIB + MIB == seen.size("great")
+    assert mounted.is_clean()
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Make a file of 48 parts of 1 MiB, and know its content."""
+    path = tmp_path / "source"
+    path.write_bytes(random.Random(2).randbytes(48 * MIB))
+    return path
+
+
+def test_a_copy_is_repeated_after_a_kill(mounting, seen, source, cost, poll):
+    """Killed when 60 % were written, it sends at most 45 % the second time."""
+    content = source.read_bytes()
+    mount = mounting().mount("--part-size", "1M", "--upload-threads", "4")
+    written = len(content) * 6 // 10
+    fd = os.open(mount.path / "copy", os.O_CREAT | os.O_WRONLY, 0o644)
+    for start in range(0, written, 128 << 10):
+        os.write(fd, content[start : min(start + (128 << 10), written)])
+    poll(lambda: len(seen.parts()) >= written // MIB - 1, 30)
+    mount.kill()
+    with pytest.raises(OSError, match="not connected"):
+        os.close(fd)
+    mount.mount("--part-size", "1M", "--upload-threads", "4")
+    again = cost()
+
+    subprocess.run(["cp", source, mount.path / "copy"], check=True)
+
+    assert again.sent <= len(content) * 45 // 100
+    assert content == seen.get("copy")
+    assert [] == seen.uploads()
+    assert [] == mount.uploads()
+    assert mount.is_clean()
+
+
 @pytest.fixture
 def known(mounted):
     """Return a mount whose directory has been listed."""
