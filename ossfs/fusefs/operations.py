@@ -17,7 +17,8 @@ from typing import Any
 
 from ossfs.errors import OssfsError
 from ossfs.fusefs.binding import ENCODING, get_context
-from ossfs.vfs.filesystem import Fh, FileSystem
+from ossfs.vfs.filesystem import FileSystem
+from ossfs.vfs.handles import Fh
 from ossfs.vfs.pages import Caching
 from ossfs.vfs.tree import Stat
 

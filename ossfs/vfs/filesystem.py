@@ -12,43 +12,25 @@ Threads: every method may be called from any thread.
 import errno
 import os
 import stat
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from itertools import count
-from typing import NewType
+from dataclasses import replace
 
 from ossfs.clock import Clock
-from ossfs.errors import ObjectTooLarge, PreconditionFailed
+from ossfs.errors import ObjectTooLarge
 from ossfs.extents import Extent
-from ossfs.journal.records import Version
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.files import Files
+from ossfs.vfs.handles import Fh, Handles
 from ossfs.vfs.keys import split
 from ossfs.vfs.names import Names, symlink_attributes
-from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.pages import Caching
 from ossfs.vfs.posix import Attributes, new_attributes
-from ossfs.vfs.reader import ObjectReader, VersionReader
+from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Listed, Stat, Tree
 from ossfs.vfs.uploads import Uploads
-from ossfs.writeback.pending import Piece, UploadStatus
-
-Fh = NewType("Fh", int)
+from ossfs.writeback.pending import UploadStatus
 
 MAX_SYMLINK = 4095  # bytes, Linux PATH_MAX less its NUL
-
-
-@dataclass(slots=True, eq=False)
-class Handle:
-    """An open file. `lock` guards the reader."""
-
-    node: FileNode
-    is_writable: bool
-    is_appending: bool
-    lock: threading.Lock
-    version: Version | None = None
-    reader: VersionReader | None = None
 
 
 class FileSystem:
@@ -70,11 +52,8 @@ class FileSystem:
         self._tree = tree
         self._files = files
         self._store = store
-        self._reader = reader
         self._clock = clock
-        self._lock = threading.Lock()  # guards _handles
-        self._handles: dict[Fh, Handle] = {}
-        self._numbers = count(1)
+        self._handles = Handles(reader)
 
     # Looking
 
@@ -86,7 +65,7 @@ class FileSystem:
 
     def fgetattr(self, fh: Fh) -> Stat:
         """Return what `fstat` answers."""
-        answer = self._tree.stat_node(self._handle(fh).node)
+        answer = self._tree.stat_node(self._handles.get(fh).node)
         self._files.pages.stated(answer.ino, answer.size)
         return answer
 
@@ -110,7 +89,7 @@ class FileSystem:
         if found.entry.is_directory:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         node = self._files.opened(found, fresh=True)
-        fh = self._new_handle(node, flags)
+        fh = self._handles.add(node, flags)
         if flags & os.O_TRUNC:
             try:
                 self._files.truncate(node, 0)
@@ -121,7 +100,7 @@ class FileSystem:
 
     def caching(self, fh: Fh) -> Caching:
         """Say, once after each open, what the kernel may keep and believe of the file."""
-        return self._files.pages.opened(self._handle(fh).node)
+        return self._files.pages.opened(self._handles.get(fh).node)
 
     def create(self, path: str, mode: int, flags: int, *, uid: int, gid: int) -> Fh:
         """
@@ -144,27 +123,7 @@ class FileSystem:
         )
         is_exclusive = bool(flags & os.O_EXCL)
         node = self._files.new_node(key, attributes, has_object=False, is_exclusive=is_exclusive)
-        return self._new_handle(node, flags)
-
-    def _new_handle(self, node: FileNode, flags: int) -> Fh:
-        access = flags & os.O_ACCMODE
-        handle = Handle(
-            node,
-            is_writable=access != os.O_RDONLY,
-            is_appending=bool(flags & os.O_APPEND),
-            lock=threading.Lock(),
-        )
-        with self._lock:
-            fh = Fh(next(self._numbers))
-            self._handles[fh] = handle
-        return fh
-
-    def _handle(self, fh: Fh) -> Handle:
-        with self._lock:
-            handle = self._handles.get(fh)
-        if handle is None:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return handle
+        return self._handles.add(node, flags)
 
     # Reading and writing
 
@@ -175,45 +134,14 @@ class FileSystem:
         PreconditionFailed (ESTALE): another client replaced the object meanwhile. The same
         errno once somebody has opened the new version: both share the kernel's pages.
         """
-        handle = self._handle(fh)
-        pending = handle.node.pending
+        handle = self._handles.get(fh)
         if handle.node.is_superseded:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), handle.node.key)
-        while True:
-            with pending.lock:
-                extent = Extent(offset, offset + length).clip(Extent(0, pending.size))
-                base, pieces = pending.base, pending.read(extent)
-            try:
-                return self._joined(handle, pieces)
-            except PreconditionFailed:
-                if pending.settled_base() == base and _rests_on(base, pending.read(extent)):
-                    raise  # it was not our own commit or rename that has replaced the object
-
-    def _joined(self, handle: Handle, pieces: list[Piece]) -> bytes | memoryview:
-        if len(pieces) == 1 and pieces[0].data is None:
-            return self._read_base(handle, pieces[0].base, pieces[0].extent)
-        return b"".join(
-            self._read_base(handle, piece.base, piece.extent) if piece.data is None else piece.data
-            for piece in pieces
-        )
-
-    def _read_base(
-        self, handle: Handle, version: Version | None, extent: Extent
-    ) -> bytes | memoryview:
-        if version is None or not extent.size:
-            return b""
-        with handle.lock:
-            if handle.reader is None or handle.version != version:
-                if handle.reader is not None:
-                    handle.reader.close()
-                handle.version = version
-                handle.reader = self._reader.open(version.key, version.etag, version.size)
-            reader = handle.reader
-        return reader.read(extent.start, extent.size)
+        return handle.read(offset, length)
 
     def write(self, fh: Fh, offset: int, data: bytes | memoryview) -> int:
         """Write all of `data`; with O_APPEND, at the end. StagingFull; ObjectTooLarge."""
-        handle = self._handle(fh)
+        handle = self._handles.get(fh)
         if not handle.is_writable:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         node = handle.node
@@ -237,7 +165,7 @@ class FileSystem:
 
     def ftruncate(self, fh: Fh, size: int) -> None:
         """Cut or extend an open file."""
-        handle = self._handle(fh)
+        handle = self._handles.get(fh)
         self._refuse_too_large(handle.node.key, size)
         self._files.truncate(handle.node, size)
 
@@ -253,7 +181,7 @@ class FileSystem:
         duplicate of the descriptor, as shells do. But one that was to be the only one of its
         name (O_EXCL) does not, since nobody hears what `release` has to say.
         """
-        handle = self._handle(fh)
+        handle = self._handles.get(fh)
         node = handle.node
         if node.is_new:
             is_awaited = node.pending.is_exclusive
@@ -264,7 +192,7 @@ class FileSystem:
 
     def fsync(self, fh: Fh) -> None:
         """Bring a file, content and attributes, into the bucket, as fsync does."""
-        self._files.finish(self._handle(fh).node)
+        self._files.finish(self._handles.get(fh).node)
 
     def fsyncdir(self, path: str) -> None:
         """Make the names in a directory as safe as after a close, as its fsync does."""
@@ -272,15 +200,9 @@ class FileSystem:
 
     def release(self, fh: Fh) -> None:
         """Close a handle."""
-        with self._lock:
-            handle = self._handles.pop(fh, None)
-        if handle is None:
-            return
-        with handle.lock:
-            if handle.reader is not None:
-                handle.reader.close()
-                handle.reader = None
-        self._files.closed(handle.node)
+        handle = self._handles.pop(fh)
+        if handle is not None:
+            self._files.closed(handle.node)
 
     # Attributes
 
@@ -380,20 +302,12 @@ class FileSystem:
     def close(self) -> None:
         """Stop; what is not in the bucket stays on the local disk and in the journal."""
         self._files.scheduler.close()
-        with self._lock:
-            handles, self._handles = list(self._handles.values()), {}
-        for handle in handles:
-            if handle.reader is not None:
-                handle.reader.close()
+        handles = self._handles.pop_all()
         # Nodes of handles, too: they may have no name any more, and the unmount may have
         # overtaken their release, so that what they keep is in the bucket or nobody's.
         for node in {*self._tree.nodes, *(handle.node for handle in handles)}:
             node.pending.drop_local()
             node.pending.close()
-
-
-def _rests_on(base: Version | None, pieces: list[Piece]) -> bool:
-    return any(piece.data is None and piece.base == base for piece in pieces)
 
 
 def _with_mode(old: Attributes, mode: int) -> Attributes:

@@ -14,7 +14,7 @@ excluded those of this file.
 import contextlib
 import secrets
 
-from ossfs.errors import NoSuchKey, NoSuchUpload, PreconditionFailed, StagingFull
+from ossfs.errors import NoSuchKey, NoSuchUpload, ObjectArchived, PreconditionFailed, StagingFull
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import DeletionRecord, Version
@@ -25,6 +25,7 @@ from ossfs.writeback.staging import Source, StagingArea
 
 FETCHED = 8 << 20  # bytes that are fetched by one GET; from more on, the store copies
 PREFIX = ".ossfs_hidden-"
+GONE = (NoSuchKey, PreconditionFailed, ObjectArchived)  # nobody can read it as it is
 
 
 class Aside:
@@ -42,8 +43,8 @@ class Aside:
         """
         Bring the bytes that are only in the bucket here; False: they are too many.
 
-        The errors of `ObjectStore.get`, but for a version that is gone already: then there
-        is nothing to keep.
+        The errors of `ObjectStore.get`, but for a version that is gone already, or archived:
+        then there is nothing to keep.
         """
         with pending.lock:
             base, missing = pending.base, _missing_locked(pending)
@@ -55,7 +56,7 @@ class Aside:
         is_whole = wanted == Extent(0, base.size)  # then the store checks its CRC
         try:
             fetched = self._store.get(base.key, None if is_whole else wanted, if_match=base.etag)
-        except (NoSuchKey, PreconditionFailed):
+        except GONE:
             return True
         try:
             self._fill(pending, base, wanted, memoryview(fetched.data))
@@ -94,7 +95,7 @@ class Aside:
             return None
         try:
             copied = self._mover.copy(base, reserved.key)
-        except (NoSuchKey, PreconditionFailed):
+        except GONE:
             return None
         return base if move_base(pending, base, copied) else None
 
