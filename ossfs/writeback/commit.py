@@ -21,6 +21,7 @@ from typing import Any
 from ossfs.clock import Clock
 from ossfs.errors import (
     AlreadyExists,
+    ChecksumMismatch,
     EditConflict,
     NameTaken,
     NoSuchKey,
@@ -45,6 +46,7 @@ from ossfs.writeback.uploads import FileUploads
 
 log = logging.getLogger(__name__)
 
+MENDINGS = 5  # times that an object is sent again because it arrived damaged
 FILL_SIZE = 8 << 20  # bytes of the base fetched by one request
 
 
@@ -180,7 +182,7 @@ class Committer:
         if staged.needs_base(whole) or not has_content(current, FileBody(staged.fd, whole)):
             return None
         self._uploads.drop(pending)
-        return Version(snapshot.key, current.etag, staged.size)
+        return Version(snapshot.key, self._described(current, snapshot).etag, staged.size)
 
     def _made_before(self, pending: PendingFile, snapshot: Snapshot) -> Version | None:
         """Return the version there if an attempt that seemed to have failed has made it."""
@@ -318,6 +320,8 @@ class Committer:
                 if_match=guard,
                 forbid_overwrite=self._forbids(snapshot),
             )
+        except ChecksumMismatch:
+            stored = self._mend(body, snapshot)
         except PreconditionFailed:
             current = None if base is None else self._replaced(base)
             if current is None:
@@ -345,7 +349,35 @@ class Committer:
         """Return the version there if it is our own PUT, whose answer we never saw."""
         if not has_content(current, body):
             raise EditConflict(f"{snapshot.key} was changed by somebody else")
-        return Stored(current.etag, current.crc64, current.version_id)
+        return self._described(current, snapshot)
+
+    def _described(self, current: ObjectInfo, snapshot: Snapshot) -> Stored:
+        """Give an object that an earlier attempt made the attributes that were set since."""
+        stored = described_by_us(current, snapshot.headers)
+        if stored is not None:
+            return stored
+        if current.size > self._store.limits.max_copy:
+            log.warning("attributes of %s are those of an earlier attempt", snapshot.key)
+            return Stored(current.etag, current.crc64, current.version_id)
+        return self._copy_to_itself(Version(snapshot.key, current.etag, current.size), snapshot)
+
+    def _mend(self, body: FileBody, snapshot: Snapshot) -> Stored:
+        """
+        Replace what a request of ours has made of bytes that were damaged on their way.
+
+        One on a condition is not repeated by itself, because its condition holds no more.
+        ChecksumMismatch: they are damaged each time.
+        """
+        left = MENDINGS
+        while True:
+            left -= 1
+            is_conditional = self._store.capabilities.conditional_put
+            etag = self._store.head(snapshot.key).etag if is_conditional else None
+            try:
+                return self._store.put(snapshot.key, body, snapshot.headers, if_match=etag)
+            except ChecksumMismatch:
+                if not left:
+                    raise
 
     def _upload(
         self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, upload: FileUpload

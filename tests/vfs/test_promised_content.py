@@ -149,3 +149,28 @@ def test_attributes_that_meet_the_commit_of_what_was_promised(core):
 
     assert {"f": PROMISED} == recovered(core, life)
     assert str(0o100751) == core.bucket.head("f").metadata["mode"]
+
+
+@pytest.mark.parametrize("last", ["upload_part", "complete_upload", "put"])
+def test_attributes_that_meet_a_request(core, last):
+    """A chmod while the content is being sent, and a crash: the object is given the mode."""
+    core.put("f", OLD)
+    content = NEW if last == "put" else LARGE
+    life = mounted_alone(core)
+    fd = life.os.open("/f", os.O_RDWR)
+    life.os.pwrite(fd, content, 0)
+    life.os.ftruncate(fd, len(content))
+    life.os.close(fd)
+    moments = iter(["this one"])
+
+    def change(call):
+        if call.kind == "request" and call.name != "head" and next(moments, None):
+            life.os.chmod("/f", 0o751)
+
+    life.points.on_call = change
+    life.points.kill_on = f"after request {last}"
+    with pytest.raises(core.Killed):
+        life.fs._files.commit(life.fs._tree.nodes.get("f"))
+
+    assert {"f": content} == recovered(core, life)
+    assert str(0o100751) == core.bucket.head("f").metadata["mode"]
