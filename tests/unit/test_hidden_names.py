@@ -62,3 +62,43 @@ def test_a_claim_waits_for_a_deletion_under_way(hidden):
     claiming.join()
 
     assert [False] == answers
+
+
+def test_a_key_that_is_ours_alone_is_hidden_whatever_it_holds():
+    """An empty etag stands for every version, the one that is still being made included."""
+    hidden = HiddenNames()
+    hidden.hide("d/copy", "")
+
+    assert ("d/copy", "any") in hidden
+    assert hidden.is_hidden("d/copy")
+    with hidden.deletion("d/copy", "") as is_there:
+        assert is_there
+    assert not hidden.is_hidden("d/copy")
+
+
+def test_a_name_that_is_not_taken_after_all_may_be_deleted():
+    """The request of the new object failed: the last close deletes the old one."""
+    hidden = HiddenNames()
+    hidden.hide("f", "1")
+    hidden.claim("f")
+    with hidden.deletion("f", "1") as is_there:
+        assert not is_there
+    assert hidden.is_claimed("f")
+
+    hidden.unclaim("f")
+    assert not hidden.is_claimed("f")
+    with hidden.deletion("f", "1") as is_there:
+        assert is_there
+
+
+def test_a_directory_is_hidden_with_all_that_is_in_it():
+    """Not its neighbours, and not for ever."""
+    hidden = HiddenNames()
+    assert not hidden.covers("d/f")
+    hidden.hide_prefix("d/")
+
+    assert (True, True, False, False) == tuple(
+        hidden.covers(key) for key in ("d/f", "d/e/g", "d", "dd/f")
+    )
+    hidden.unhide_prefix("d/")
+    assert not hidden.covers("d/f")
