@@ -34,7 +34,7 @@ from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import Version
 from ossfs.store.api import FileBody, Headers, ObjectInfo, ObjectStore, Part, Stored
-from ossfs.store.resolving import described_by_us, has_content, put_by_us
+from ossfs.store.resolving import described_by_us, has_content
 from ossfs.transfer.parts import PartPlan, Slot
 from ossfs.transfer.pieces import CopiedPiece, Piece, SentPiece
 from ossfs.transfer.upload import MultipartUpload
@@ -194,10 +194,13 @@ class Committer:
         except NoSuchKey:
             return None
         body = FileBody(staged.fd, Extent(0, staged.size))
-        if put_by_us(current, body, snapshot.headers) is None:
+        if not has_content(current, body):
+            return None
+        # After a crash its attributes tell nothing: they may have been set since that attempt.
+        if not pending.is_restored and described_by_us(current, snapshot.headers) is None:
             return None
         self._uploads.drop(pending)
-        return Version(snapshot.key, current.etag, staged.size)
+        return Version(snapshot.key, self._described(current, snapshot).etag, staged.size)
 
     def _note_failure(self, pending: PendingFile, error: Exception) -> None:
         with pending.lock:

@@ -174,3 +174,26 @@ def test_attributes_that_meet_a_request(core, last):
 
     assert {"f": content} == recovered(core, life)
     assert str(0o100751) == core.bucket.head("f").metadata["mode"]
+
+
+@pytest.mark.parametrize("content", [NEW, LARGE], ids=["small", "large"])
+def test_attributes_of_a_name_that_was_free(core, content):
+    """A file made with O_EXCL whose mode changes while it is sent is ours after a crash."""
+    life = mounted_alone(core)
+    fd = life.os.open("/g", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    life.os.pwrite(fd, content, 0)
+    life.os.close(fd)
+    last = "put" if content is NEW else "complete_upload"
+    moments = iter(["this one"])
+
+    def change(call):
+        if call.name == last and next(moments, None):
+            life.os.chmod("/g", 0o751)
+
+    life.points.on_call = change
+    life.points.kill_on = f"after request {last}"
+    with pytest.raises(core.Killed):
+        life.fs._files.commit(life.fs._tree.nodes.get("g"))
+
+    assert {"g": content} == recovered(core, life)
+    assert str(0o100751) == core.bucket.head("g").metadata["mode"]
