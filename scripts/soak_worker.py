@@ -232,11 +232,23 @@ class Worker:
 
     def copy(self) -> None:
         """Copy a file of any size into the mount."""
-        name, content = self.name(), self.content(self.size())
+        name = self.name()
+        (self.scratch / "source").write_bytes(self.content(self.size()))
+        (self.scratch / "again").write_text(name)
+        self._copy(name)
+
+    def copy_again(self) -> None:
+        """Copy again what was not copied to its end before the mount was killed."""
+        again = self.scratch / "again"
+        if again.exists():
+            self._copy(again.read_text())
+
+    def _copy(self, name: str) -> None:
         source = self.scratch / "source"
-        source.write_bytes(content)
+        content = source.read_bytes()
         found = [len(content), crc64(content)]
         self.command("cp", ["cp", str(source), str(self.path(name))], path=name, print=found)
+        (self.scratch / "again").unlink()
         shadow = self.files.setdefault(name, Shadow(found))
         shadow.print = found
         shadow.content = bytearray(content) if shadow.handles else None
@@ -418,6 +430,8 @@ class Worker:
         weights = [weight for weight, _ in things]
         with contextlib.suppress(Stop):
             self.do("mkdir", lambda: self.root.mkdir(exist_ok=True))
+            if self.perhaps(0.7):
+                self.copy_again()
             while True:
                 self.random.choices(things, weights)[0][1]()
         for held in self.held:
