@@ -88,16 +88,22 @@ class File:
     is_dirty: bool = True
     is_loose: bool = False
     """It is committed in the background, at moments that the log does not know."""
+    is_copied: bool = False
+    """A program writes it, in pieces that the log does not know."""
     is_untouched: bool = False
     """It is new, and nothing was written to it."""
     mode: Choice = field(default_factory=lambda: Choice.of(None))
     mtime: Choice = field(default_factory=lambda: Choice.of(None))
+    states: list[Print] = field(default_factory=list)
+    """What it was since it was made or emptied; before that nothing of it is new."""
     covered: "File | None" = None
     """What this was renamed over, before it was durable itself."""
 
     def changed(self, latest: Print) -> None:
         """Its content is changed to this, or is about to be."""
         self.latest = latest
+        if self.states or latest == EMPTY or self.durable is None:
+            self.states.append(latest)
         self.is_dirty, self.is_untouched = True, False
         self.mode.overtaken()
         self.mtime.may_become(None)
@@ -110,7 +116,7 @@ class File:
 
     def settled(self, *, is_loose: bool) -> None:
         """Note that its content is promised as it is now."""
-        self.durable, self.later = self.latest, set()
+        self.durable, self.later, self.states = self.latest, set(), []
         self.is_dirty, self.is_loose, self.is_untouched = False, is_loose, False
         self.covered = None
         self.mode.settle()
@@ -208,6 +214,13 @@ class Replay:
         found = [self._problems(names, seen) for names in self.worlds()]
         return min(found, key=len)
 
+    def drafts_of(self, name: str) -> list[Print]:
+        """Return what a draft of the file may hold; empty: that is not known."""
+        file = self.names.get(name)
+        if file is None or file.is_copied:
+            return []
+        return file.states[-2:]  # with or without a write that was under way
+
     def _problems(self, names: Names, seen: Mapping[str, Seen]) -> list[str]:
         problems = []
         for name in sorted({*names, *seen}):
@@ -303,16 +316,19 @@ class Replay:
     def _begin_cp(self, event: Event) -> None:
         self._run_program()
         file = self.names.setdefault(event["path"], File(None, is_loose=self._is_loose))
+        file.is_copied = True
         file.changed(_print(event))
         file.may_be_committed()
 
     def _end_cp(self, event: Event) -> None:
+        self.names[event["path"]].is_copied = False
         self.names[event["path"]].settled(is_loose=self._is_loose)
 
     def _begin_rsync(self, event: Event) -> None:
         self._run_program()
         for name, (size, crc, mode, mtime) in event["files"].items():
             file = self.names.setdefault(name, File(None, is_loose=self._is_loose))
+            file.is_copied = True
             if file.latest != (size, crc) or file.durable is None:
                 file.changed((size, crc))
                 file.may_be_committed()
@@ -322,6 +338,7 @@ class Replay:
 
     def _end_rsync(self, event: Event) -> None:
         for name in event["files"]:
+            self.names[name].is_copied = False
             self.names[name].settled(is_loose=self._is_loose)
 
 

@@ -58,13 +58,14 @@ class Totals:
     files: int = 0
     bytes: int = 0
     drafts: int = 0
-    unfinished: int = 0
+    exported: int = 0
     began: float = field(default_factory=time.monotonic)
 
     def __str__(self) -> str:
         return (
             f"{self.rounds} rounds, {self.kills} kills, {self.operations} operations,"
-            f" {self.files} files ({self.bytes / 1e6:.0f} MB) verified, {self.drafts} drafts,"
+            f" {self.files} files ({self.bytes / 1e6:.0f} MB) verified, {self.drafts} drafts"
+            f" ({self.exported} verified),"
             f" {time.monotonic() - self.began:.0f} s"
         )
 
@@ -85,6 +86,8 @@ class Soak:
         self._seen: dict[str, dict[str, Seen]] = {f"w{n}": {} for n in range(plan.workers)}
         self._logs: dict[str, Path] = {}
         self._random = random.Random()
+        self._replays: dict[str, Replay] = {}
+        self._began_ns = 0
         self._goes_on = False  # the load begins while the mount still recovers
 
     def run(self) -> None:
@@ -99,6 +102,7 @@ class Soak:
     def _round(self, number: int) -> None:
         self._random.seed(f"{self.plan.seed}/{number}")
         began, kills = time.monotonic(), self.mount.kills
+        self._began_ns = time.time_ns()
         if not self._goes_on:
             self._start()
             self.mount.wait()
@@ -111,6 +115,7 @@ class Soak:
         done = self._verify(killed_at)
         if not self._goes_on:
             self._verify_bucket(drafts)
+            self._verify_a_draft(drafts)
             self._end_of_round(drafts)
         files = [seen for found in self._seen.values() for seen in found.values()]
         size = sum(seen.print[0] for seen in files)
@@ -217,6 +222,7 @@ class Soak:
         for name, before in self._seen.items():
             replay = Replay(before, is_loose=self.plan.durability == "journal", killed_at=killed_at)
             replay.run(_events(self._logs[name]))
+            self._replays[name] = replay
             done += replay.done
             problems += [f"{name}: {fault}" for fault in replay.faults]
             self._seen[name] = self._look(name)
@@ -244,6 +250,22 @@ class Soak:
                 problems += self.told(key)
         if problems:
             raise Wrong("\n".join(problems))
+
+    def _verify_a_draft(self, drafts: list[dict[str, Any]]) -> None:
+        """Export one draft of this round, and compare it with what was written. Wrong."""
+        fresh = [one for one in drafts if one["since_ns"] > self._began_ns]
+        self._random.shuffle(fresh)
+        for draft in fresh:
+            name, _, path = draft["key"].partition("/")
+            states = self._replays[name].drafts_of(path)
+            if states:
+                target = self.work / "exported"
+                found = self.mount.exported(draft, target)
+                self.totals.exported += 1
+                if found not in states:
+                    story = "\n".join(self.told(draft["key"]))
+                    raise Wrong(f"the draft {draft} holds {found}, not {states}\n{story}")
+                return
 
     def told(self, key: str) -> list[str]:
         """Return the end of the story of a file, by the log of the worker that has it."""
