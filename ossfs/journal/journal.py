@@ -76,10 +76,23 @@ class Journal:
         if version > len(MIGRATIONS):
             raise JournalUnusable(f"{self._path} was written by a newer version of ossfs")
         if read_only:
+            if version < len(MIGRATIONS):
+                self._read_copy()
+                self._migrate(version)
             return
         (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise JournalDamaged(f"{self._path} is damaged: {verdict}")
+        self._migrate(version)
+
+    def _read_copy(self) -> None:
+        """Go on with a copy in memory: an older version's tables are not ours to change now."""
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        original, self._db = self._db, copy
+        with contextlib.closing(original):
+            original.backup(copy)
+
+    def _migrate(self, version: int) -> None:
         for number in range(version, len(MIGRATIONS)):
             self._db.executescript(
                 f"BEGIN;{MIGRATIONS[number]};PRAGMA user_version = {number + 1};COMMIT"

@@ -9,10 +9,12 @@ import sqlite3
 from ossfs.journal.records import (
     AbortRecord,
     DeletionRecord,
+    FileId,
     FileRecord,
     IntentId,
     Ledger,
     MoveRecord,
+    Unreadable,
     UploadRecord,
 )
 from ossfs.journal.rows import file_record, load_crc, move_record, upload_record
@@ -20,9 +22,14 @@ from ossfs.store.api import Part
 
 
 def read_ledger(db: sqlite3.Connection, *, boot: str) -> Ledger:
-    """Return everything that is not finished; promises of another boot are drafts."""
+    """
+    Return everything that is not finished; promises of another boot are drafts.
+
+    A file whose row makes no sense stops no other: it is among the `unreadable`.
+    """
+    files, unreadable = _files(db, _uploads(db), boot)
     return Ledger(
-        files=_files(db, _uploads(db), boot),
+        files=files,
         moves=_moves(db),
         deletions=[
             DeletionRecord(IntentId(id_), key, etag)
@@ -34,6 +41,7 @@ def read_ledger(db: sqlite3.Connection, *, boot: str) -> Ledger:
                 "SELECT id, key, planned_ns, upload_id FROM aborts ORDER BY id"
             )
         ],
+        unreadable=unreadable,
     )
 
 
@@ -53,15 +61,21 @@ def _uploads(db: sqlite3.Connection) -> dict[int, UploadRecord]:
     }
 
 
-def _files(db: sqlite3.Connection, uploads: dict[int, UploadRecord], boot: str) -> list[FileRecord]:
-    return [
-        file_record(row, uploads.get(row[0]), boot=boot)
-        for row in db.execute(
-            "SELECT id, key, base_key, base_etag, base_size, staging, created_ns, state,"
-            " generation, size, present, dirty, base_limit, content_type, metadata, error,"
-            " boot, exclusive FROM files ORDER BY id"
-        )
-    ]
+def _files(
+    db: sqlite3.Connection, uploads: dict[int, UploadRecord], boot: str
+) -> tuple[list[FileRecord], list[Unreadable]]:
+    files, unreadable = [], []
+    for row in db.execute(
+        "SELECT id, key, base_key, base_etag, base_size, staging, created_ns, state,"
+        " generation, size, present, dirty, base_limit, content_type, metadata, error,"
+        " boot, exclusive FROM files ORDER BY id"
+    ):
+        try:
+            files.append(file_record(row, uploads.get(row[0]), boot=boot))
+        except (ValueError, TypeError) as error:
+            staging = None if row[5] is None else str(row[5])
+            unreadable.append(Unreadable(FileId(row[0]), str(row[1]), staging, str(error)))
+    return files, unreadable
 
 
 def _moves(db: sqlite3.Connection) -> list[MoveRecord]:

@@ -161,6 +161,16 @@ class AbortRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row of `files` that makes no sense, with what of it does."""
+
+    id: FileId
+    key: str
+    staging: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Everything in the journal, as found at start."""
 
@@ -168,3 +178,4 @@ class Ledger:
     moves: Sequence[MoveRecord] = field(default_factory=tuple)
     deletions: Sequence[DeletionRecord] = field(default_factory=tuple)
     aborts: Sequence[AbortRecord] = field(default_factory=tuple)
+    unreadable: Sequence[Unreadable] = field(default_factory=tuple)

@@ -285,19 +285,19 @@ class Files:
         if first is not None:
             raise first
 
-    def commit(self, node: FileNode) -> None:
+    def commit(self, node: FileNode, *, again: bool = True) -> None:
         """
         Bring the file into the bucket; nothing happens when it is there.
 
         EditConflict: somebody changed the object; the path shows theirs from now on. Other
-        errors: the bytes are kept and it is tried again in the background.
+        errors: the bytes are kept and it is tried `again` in the background.
         """
         try:
             self._commit(node, is_asked_for=True)
         except EditConflict:
             raise
         except (OssfsError, OSError):
-            if node.is_linked:
+            if node.is_linked and again:
                 self.scheduler.later(node, RETRY_DELAY_S)
             raise
 

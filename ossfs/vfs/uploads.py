@@ -10,20 +10,22 @@ requests.
 
 import logging
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import NamedTuple
 
 from ossfs.clock import Clock
 from ossfs.errors import EditConflict, NoSuchKey, OssfsError
 from ossfs.extents import Extent
+from ossfs.journal.journal import Journal
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.files import Files
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.tree import Tree
-from ossfs.writeback.details import Details, Gap, known_upload, missing
+from ossfs.writeback.aborting import finish_abort
+from ossfs.writeback.details import Details, Gap, known_upload, missing, parts_of
 from ossfs.writeback.kept import Kept, Refused, fetch_base, refuse_to_resume
-from ossfs.writeback.pending import UploadStatus
+from ossfs.writeback.pending import Dropped, UploadStatus
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class Outcome(NamedTuple):
 
 
 class Uploads:
-    """See the module's docstring."""
+    """See the module's docstring. `tries_again`: what fails goes on in the background."""
 
     def __init__(
         self,
@@ -50,13 +52,17 @@ class Uploads:
         files: Files,
         kept: Kept,
         store: ObjectStore,
+        journal: Journal,
         clock: Clock,
+        tries_again: bool,
     ) -> None:
         self._tree = tree
         self._files = files
         self._kept = kept
         self._store = store
+        self._journal = journal
         self._clock = clock
+        self._tries_again = tries_again
 
     # Looking
 
@@ -101,10 +107,8 @@ class Uploads:
             key = self.details(name).status.key
             node = self._node(name) or self._promised(name, overwrite=overwrite)
             if node.handles and not node.pending.is_asked_for:
-                raise Refused(
-                    f"{key} is open; it goes to the bucket when it is closed"
-                )  # one way out for all
-            self._files.commit(node)
+                raise Refused(f"{key} is open; it goes to the bucket when it is closed")
+            self._files.commit(node, again=self._tries_again)
         except EditConflict as error:
             return Outcome(name, key, str(error))
         except (OssfsError, OSError) as error:
@@ -119,7 +123,7 @@ class Uploads:
             raise Refused(f"{status.key} is open, or was changed since; export the draft instead")
         if not overwrite:
             self._refuse_to_replace(status)
-        pending = self._kept.promise(name, clock=self._clock)
+        pending = self._kept.promise(name, clock=self._clock, overwrite=overwrite)
         self._files.adopt([pending], is_due=False)
         node = self._node(name)
         if node is None:  # the name was opened in this moment; the next mount goes on with it
@@ -143,26 +147,26 @@ class Uploads:
         """
         Abort the upload of a file at the store and keep its local bytes; False: it has none.
 
-        Refused: somebody has it open, or it is being uploaded. The errors of the store, of
-        a file that is kept; of others, the next mount tries again.
+        Refused: somebody has it open, or it is being uploaded. NotAborted: the next mount
+        tries again.
         """
         node = self._node(name)
         if node is None:
             self.details(name)
             return self._kept.abort(name, self._store)
         _refuse_busy(node, "closed, or `ossfs uploads discard` drops it")
-        with node.pending.moving():
-            dropped = node.pending.drop_upload()
+        dropped = _drop_upload(node)
         if dropped is None:
             return False
-        self._files.committer.abort(dropped)
+        self._finish_abort(dropped)
         return True
 
     def discard(self, name: str) -> None:
         """
         Delete the local bytes of a file; its name shows what the bucket has from then on.
 
-        Refused: somebody has it open, or it is being uploaded. The errors of the store.
+        Refused: somebody has it open, or it is being uploaded. NotAborted: its upload stays
+        at the store until the next mount; all the rest is done.
         """
         node = self._node(name)
         if node is None:
@@ -170,11 +174,17 @@ class Uploads:
             self._kept.discard(name, lambda: self._store)
             return
         _refuse_busy(node, "closed and has failed, or is in the bucket")
-        self.abort(name)
+        dropped = _drop_upload(node)
         key, size = node.key, node.pending.size
         self._files.unlinking.displace(node)
         self._tree.doubt(key)
         log.info("discarded what was written to %s (%d bytes)", key, size)
+        if dropped is not None:
+            self._finish_abort(dropped)
+
+    def _finish_abort(self, dropped: Dropped) -> None:
+        wait(dropped.flights)
+        finish_abort(dropped.record, self._journal, self._store)
 
     def _node(self, name: str) -> FileNode | None:
         if not name.isdecimal():
@@ -191,8 +201,23 @@ def _refuse_busy(node: FileNode, until: str) -> None:
         raise Refused(f"{node.key} is being uploaded right now; wait until it is {until}")
 
 
+def _drop_upload(node: FileNode) -> Dropped | None:
+    with node.pending.moving():
+        return node.pending.drop_upload()
+
+
 def _status(node: FileNode) -> UploadStatus:
-    return replace(node.pending.status(), is_open=node.handles > 0)
+    with node.pending.lock:
+        status, upload = node.pending.status(), node.pending.upload_record
+    if upload is not None and status.state != "uploading":  # sent ahead, or by another process
+        done = len(upload.parts)
+        status = replace(
+            status,
+            sent=min(status.size, sum(part.size for part in upload.parts)),
+            parts_done=done,
+            parts_total=max(done, parts_of(status.size, upload.part_size)),
+        )
+    return replace(status, is_open=node.handles > 0)
 
 
 def _detailed(node: FileNode) -> Details:

@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ossfs.clock import Clock
-from ossfs.errors import NoSuchUpload, OssfsError
+from ossfs.errors import OssfsError
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import (
@@ -34,6 +34,7 @@ from ossfs.journal.records import (
     Version,
 )
 from ossfs.store.api import ObjectStore
+from ossfs.writeback.aborting import finish_abort
 from ossfs.writeback.details import Details, describe, detailed
 from ossfs.writeback.lost import LOST_NAME, lost_files
 from ossfs.writeback.pending import PendingFile, UploadStatus
@@ -157,35 +158,40 @@ class Kept:
         """
         Abort the upload of a file at the store and keep its local bytes.
 
-        False: it has none. The errors of `ObjectStore.abort_upload`: it is still known.
+        False: it has none. NotAborted: the next mount tries again.
         """
-        record = self._named(name)
-        if record is None or record.upload is None:
-            return False
-        abort_at(store, record.upload)
         with self._lock:
-            self._journal.upload_gone(record.id)
-            self._reload_locked(record.id)
+            record = self._named(name)
+            dropped = None if record is None else self._journal.drop_upload(record.id)
+            if record is None or dropped is None:
+                return False
+            self._records[record.id] = replace(record, upload=None)
+        finish_abort(dropped, self._journal, store)
         return True
 
     def discard(self, name: str, store: Callable[[], ObjectStore]) -> None:
         """
         Delete the local bytes of a file, and all that is known of it.
 
-        Its upload at the store, if it has one, is aborted first; the errors of
-        `ObjectStore.abort_upload`: nothing has changed here.
+        If it has an upload at the store, that is aborted. NotAborted, or what `store`
+        raises: all the rest is done, and the next mount tries again.
         """
         details = self.details(name)
         if details is None:
             return
-        if details.upload is not None:
-            self.abort(name, store())
-        record = self._named(name)
-        if record is not None:
-            self.drop(record.id)
-        elif details.status.state == "lost":
+        dropped = None
+        with self._lock:
+            record = self._named(name)
+            if record is not None:
+                dropped = self._journal.discard(record.id)
+                del self._records[record.id]
+        if record is None:
             Path(details.status.staging).unlink(missing_ok=True)
+        elif record.staging is not None:
+            self._area.remove(record.staging)
         log.info("discarded %s (%d bytes)", details.status.key, details.status.size)
+        if dropped is not None:
+            finish_abort(dropped, self._journal, store())
 
     def fetch(self, name: str, extent: Extent, store: ObjectStore) -> bytes:
         """
@@ -198,12 +204,13 @@ class Kept:
             raise Refused(f"{name} is not an edit of an object")
         return fetch_base(store, record.base, extent)
 
-    def promise(self, name: str, *, clock: Clock) -> PendingFile:
+    def promise(self, name: str, *, clock: Clock, overwrite: bool) -> PendingFile:
         """
         Promise a draft of a new file to the bucket as it is; what it holds is all of it.
 
-        Its bytes and the promise are on disk when this returns. Refused: it is no draft of
-        a new file.
+        Its bytes and the promise are on disk when this returns. Unless it may `overwrite`
+        what is there, one that was opened with O_EXCL must still be the first of its name.
+        Refused: it is no draft of a new file.
         """
         record = self._named(name)
         if record is None:
@@ -230,6 +237,8 @@ class Kept:
         with self._lock:
             self._reload_locked(record.id)
             promised = self._records.pop(record.id)
+        if overwrite:
+            promised = replace(promised, is_exclusive=False)
         return restore(promised, self._journal, self._area, clock)
 
     def _named(self, name: str) -> FileRecord | None:
@@ -273,13 +282,3 @@ def refuse_to_resume(details: Details) -> None:
 def fetch_base(store: ObjectStore, base: Version, extent: Extent) -> bytes:
     """Return bytes of that version. PreconditionFailed, NoSuchKey: it is not there any more."""
     return bytes(store.get(base.key, extent, if_match=base.etag).data)
-
-
-def abort_at(store: ObjectStore, upload: UploadRecord) -> None:
-    """Abort one of our uploads; one that is gone is no error. Other errors of the store."""
-    if upload.upload_id is None:
-        return
-    try:
-        store.abort_upload(upload.key, upload.upload_id)
-    except NoSuchUpload:
-        log.debug("upload %s of %s was gone", upload.upload_id, upload.key)

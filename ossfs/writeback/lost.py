@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -44,26 +44,33 @@ def set_journal_aside(journal: Path, now_ns: int) -> Path:
     return target
 
 
-def set_staging_aside(staging: Path, keys: Mapping[str, str]) -> list[Path]:
-    """Move the staging files that hold something to `lost+found`; `keys` names those it can."""
-    names = [entry.name for entry in _files(staging) if holds_data(entry)]
+def set_staging_aside(
+    staging: Path, keys: Mapping[str, str], only: Collection[str] | None = None
+) -> None:
+    """
+    Move the staging files that hold something, or `only` these, to `lost+found`.
+
+    `keys` names those it can.
+    """
+    names = [
+        entry.name
+        for entry in _files(staging)
+        if (only is None or entry.name in only) and holds_data(entry)
+    ]
     if not names:
-        return []
+        return
     folder = staging.with_name(LOST_NAME)
     folder.mkdir(exist_ok=True, mode=0o700)
     _remember(folder, {name: keys[name] for name in names if name in keys})
-    moved = []
     for name in names:
-        moved.append(folder / name)
         (staging / name).rename(folder / name)
     _sync(folder)
-    for path in moved:
+    for name in names:
         log.error(
             "it is not known what %s was%s: its %d bytes are kept there, `ossfs uploads list`"
-            " shows it", path, f" (perhaps {keys[path.name]})" if path.name in keys else "",
-            path.stat().st_size,
+            " shows it", folder / name, f" (perhaps {keys[name]})" if name in keys else "",
+            (folder / name).stat().st_size,
         )  # fmt: skip
-    return moved
 
 
 def holds_data(path: Path) -> bool:

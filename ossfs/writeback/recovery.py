@@ -21,7 +21,7 @@ from pathlib import Path
 from ossfs.clock import Clock, SystemClock
 from ossfs.errors import JournalDamaged, JournalUnusable, OssfsError, StoreError
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import FileRecord, FileState, Ledger
+from ossfs.journal.records import FileRecord, FileState, Ledger, Unreadable
 from ossfs.journal.salvage import keys_of_staging
 from ossfs.store.api import ObjectStore
 from ossfs.writeback.aside import delete_version
@@ -99,34 +99,45 @@ def recover(journal: Journal, area: StagingArea, kept: Kept, *, clock: Clock) ->
 
     The others go to `kept`; staging files that the journal does not name are deleted.
     """
-    files: list[PendingFile] = []
-    others, known = [], set()
-    for record in journal.load().files:
-        if record.staging is not None:
-            known.add(record.staging)
+    ledger = journal.load()
+    known = {record.staging for record in ledger.files}
+    for row in ledger.unreadable:
+        known.update(_set_aside(row, journal, area))
+    found: list[PendingFile | FileRecord | None] = []
+    for record in ledger.files:
         try:
-            if record.state is not FileState.PROMISED and _has_useless_upload(record):
-                journal.drop_upload(record.id)
-                record = replace(record, upload=None)  # noqa: PLW2901 - the same, known better
-            if record.state is FileState.DRAFT and _is_empty(record, area):
-                journal.discard(record.id)
-                known.discard(record.staging or "")
-            elif record.state is not FileState.PROMISED:
-                others.append(record)
-            elif is_damaged(record, area.folder):
-                others.append(_given_up(record, journal, area))
-            else:
-                files.append(restore(record, journal, area, clock))
+            found.append(_taken_up(record, journal, area, clock))
         except (OssfsError, OSError) as error:
             log.error("%s is left as it is until the next mount: %s", record.key, error)  # noqa: TRY400  # the message says it all
-            others.append(replace(record, error=str(error)))
+            found.append(replace(record, error=str(error)))
     for name in area.names() - known:
         with contextlib.suppress(OSError):  # it takes room, and the next mount tries again
             area.remove(name)
+    files = [one for one in found if isinstance(one, PendingFile)]
+    others = [one for one in found if isinstance(one, FileRecord)]
     kept.add(others)
     if files or others:
         log.info("found %d files to bring to the bucket and %d kept ones", len(files), len(others))
     return files
+
+
+def _taken_up(
+    record: FileRecord, journal: Journal, area: StagingArea, clock: Clock
+) -> PendingFile | FileRecord | None:
+    """Return a file that is to be committed, or a record that is kept; None: it was empty."""
+    if record.state is FileState.PROMISED:
+        if is_damaged(record, area.folder):
+            return _given_up(record, journal, area)
+        return restore(record, journal, area, clock)
+    if _has_useless_upload(record):
+        journal.drop_upload(record.id)
+        record = replace(record, upload=None)
+    if record.state is FileState.DRAFT and _is_empty(record, area):
+        journal.discard(record.id)
+        if record.staging is not None:
+            area.remove(record.staging)
+        return None
+    return record
 
 
 def finish_deletions(ledger: Ledger, journal: Journal, store: ObjectStore) -> None:
@@ -161,23 +172,42 @@ def pending(state_dir: Path) -> list[UploadStatus]:
         return lost + [one.status for one in lost_files(staging)]
     try:
         with contextlib.closing(Journal(path, clock=SystemClock(), read_only=True)) as journal:
-            files = journal.load().files
+            ledger = journal.load()
     except JournalUnusable:
         raise
     except JournalDamaged:
         keys = keys_of_staging(path)
         return lost + [one.status for one in lost_files(staging, keys)]
-    return [describe(record, staging) for record in files] + lost
+    keys = {row.staging: row.key for row in ledger.unreadable if row.staging is not None}
+    lost += [
+        one.status for one in lost_files(staging, keys) if Path(one.status.staging).name in keys
+    ]
+    return [describe(record, staging) for record in ledger.files] + lost
 
 
 def intents(state_dir: Path) -> int:
-    """Return how many renames and deletions a mount would have to finish. JournalDamaged."""
+    """Return how many renames, deletions and aborts a mount has to finish. JournalDamaged."""
     path = state_dir / JOURNAL_NAME
     if not path.exists():
         return 0
     with contextlib.closing(Journal(path, clock=SystemClock(), read_only=True)) as journal:
         ledger = journal.load()
-    return len(ledger.moves) + len(ledger.deletions)
+    return len(ledger.moves) + len(ledger.deletions) + len(ledger.aborts)
+
+
+def _set_aside(row: Unreadable, journal: Journal, area: StagingArea) -> set[str]:
+    """Keep the bytes of a file whose row makes no sense; return what must stay in staging."""
+    log.error("the journal makes no sense about %s: %s", row.key, row.reason)
+    if row.staging is None:
+        journal.discard(row.id)
+        return set()
+    try:
+        set_staging_aside(area.folder, {row.staging: row.key}, only={row.staging})
+        journal.discard(row.id)
+    except (OssfsError, OSError) as error:
+        log.error("%s is left as it is until the next mount: %s", row.key, error)  # noqa: TRY400  # the message says it all
+        return {row.staging}
+    return set()
 
 
 def _given_up(record: FileRecord, journal: Journal, area: StagingArea) -> FileRecord:

@@ -13,12 +13,12 @@ import logging
 from concurrent.futures import wait
 
 from ossfs.clock import Clock
-from ossfs.errors import NoSuchUpload, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import AbortRecord, UploadRecord
 from ossfs.store.api import ObjectStore
-from ossfs.transfer.opening import find_unanswered, open_upload
+from ossfs.transfer.opening import open_upload
 from ossfs.transfer.parts import PartPlan
+from ossfs.writeback.aborting import NotAborted, finish_abort
 from ossfs.writeback.checkpoint import JournalCheckpoint
 from ossfs.writeback.file_upload import FileUpload
 from ossfs.writeback.kept import Kept
@@ -97,14 +97,6 @@ class FileUploads:
     def finish_abort(self, record: AbortRecord) -> None:
         """Abort an upload; if that fails, it is tried again by the next mount."""
         try:
-            upload_id = record.upload_id
-            if upload_id is None:
-                upload_id = find_unanswered(self._store, record.key, record.planned_ns)
-            if upload_id is not None:
-                self._store.abort_upload(record.key, upload_id)
-        except NoSuchUpload:
-            pass  # what we want
-        except StoreError as error:
-            log.warning("an upload of %s stays behind until the next mount: %s", record.key, error)
-            return
-        self._journal.end_abort(record.id)
+            finish_abort(record, self._journal, self._store)
+        except NotAborted as error:
+            log.warning("%s", error)

@@ -145,7 +145,6 @@ def test_an_upload_is_aborted_and_begins_again(mounting, uploads, seen, emulator
     done = uploads("abort", "f", "--json")
     assert (0, "") == (done.returncode, json.loads(done.stdout)[0]["error"])
     assert [] == seen.uploads()
-    assert "has no upload at the store" in uploads("abort", "f").stdout
     emulator.clear_faults()
     assert uploads("resume", "f").returncode in {0, 2}  # the mount may have been faster
 
@@ -327,6 +326,7 @@ def test_an_upload_of_a_dead_mount_is_aborted(mounting, uploads, seen, emulator,
 
     assert 0 == done.returncode, done.stderr
     assert "the next attempt begins again" in done.stdout
+    assert "has no upload at the store" in uploads("abort", one["id"]).stdout
     assert [] == seen.uploads()
     assert 0 == uploads("resume", one["id"]).returncode
     assert LARGE == seen.get("f")
@@ -340,6 +340,39 @@ def test_a_promise_of_a_dead_mount_is_discarded(mounting, uploads, seen, emulato
     assert 0 == uploads("discard", "f", "--yes").returncode
     assert [] == seen.uploads()
     assert mount.is_clean()
+
+
+def test_a_discard_without_the_store_is_made_good_later(mounting, uploads, seen, emulator, poll):
+    """The bytes are gone here; its upload is ours, needed no more, and aborted when it can be."""
+    mount = mounting().mount(*OPTIONS)
+    interrupted(mount, seen, emulator, poll)
+    bare = {name: value for name, value in os.environ.items() if "ACCESS_KEY" not in name}
+
+    done = uploads("discard", "f", "--yes", env={**bare, "HOME": str(mount.path)})
+
+    assert 1 == done.returncode
+    assert "discarded here, but an upload stays at the store" in done.stderr
+    assert [] == mount.uploads()
+    assert ["f"] == seen.uploads()
+    told = uploads("gc", f"oss://{mount.bucket}", "--older-than", "0s", "--dry-run", "--json")
+    assert ("ours", "would be aborted") == (
+        json.loads(told.stdout)[0]["owner"],
+        json.loads(told.stdout)[0]["action"],
+    )
+    mount.mount(*OPTIONS)
+    assert [] == seen.uploads()
+    assert mount.is_clean()
+
+
+def test_gc_aborts_what_was_ours(mounting, uploads, seen, emulator, poll):
+    """Without --foreign, and with no mount."""
+    mount = mounting().mount(*OPTIONS)
+    interrupted(mount, seen, emulator, poll)
+    bare = {name: value for name, value in os.environ.items() if "ACCESS_KEY" not in name}
+    uploads("discard", "f", "--yes", env={**bare, "HOME": str(mount.path)})
+
+    assert 0 == uploads("gc", f"oss://{mount.bucket}", "--older-than", "0s").returncode
+    assert [] == seen.uploads()
 
 
 def test_a_draft_is_exported_and_discarded_without_the_store(mounting, uploads, tmp_path):

@@ -1,5 +1,6 @@
 """What is written is read back, by the next process too; damage is named."""
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -331,6 +332,22 @@ def test_a_closed_journal_says_so(journal):
     journal.close()
     with pytest.raises(JournalDamaged):
         draft(journal)
+
+
+def test_an_older_journal_is_read_without_changing_it(path):
+    """The list of a state folder works after an update, before the next mount."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1")
+        db.execute(
+            "INSERT INTO files (key, created_ns, state, generation, metadata, error)"
+            " VALUES ('f', 1, 'draft', 0, '{}', '')"
+        )
+        db.commit()
+    before = path.read_bytes()
+    with contextlib.closing(Journal(path, clock=FakeClock(), read_only=True)) as journal:
+        assert ["f"] == [one.key for one in journal.load().files]
+
+    assert before == path.read_bytes()
 
 
 def test_an_interrupted_migration_is_done_again(path, monkeypatch):

@@ -3,9 +3,11 @@
 import pytest
 
 from ossfs.clock import FakeClock
+from ossfs.errors import AccessDenied
 from ossfs.journal.journal import Journal
 from ossfs.store.api import BytesBody, Headers
 from ossfs.store.memory import MemoryStore
+from ossfs.writeback.aborting import NotAborted, finish_abort
 from ossfs.writeback.strays import Claims, Owner, Stray, held_by, older_than, uploads_of
 
 DAY_S = 86400.0
@@ -66,6 +68,42 @@ def test_what_a_rename_copies_is_needed(store, journal):
     store.create_upload("c", Headers())
 
     assert {"b": Owner.NEEDED, "c": Owner.FOREIGN} == owners(store, journal, clock)
+
+
+def test_what_was_dropped_is_ours(store, journal, clock):
+    """An abort that could not be sent is in the journal, until it is."""
+    upload = store.create_upload("f", Headers())
+    file_id = journal.open_draft("f", base=None, staging=None, headers=Headers())
+    row = journal.plan_upload(file_id, key="f", part_size=1 << 20, headers=Headers())
+    journal.upload_started(row, upload)
+    assert {"f": Owner.NEEDED} == owners(store, journal, clock)
+    dropped = journal.discard(file_id)
+    assert {"f": Owner.OURS} == owners(store, journal, clock)
+    finish_abort(dropped, journal, store)
+
+    assert {} == owners(store, journal, clock)
+    assert not journal.load().aborts
+
+
+def test_an_abort_that_fails_stays_in_the_journal(store, journal, clock, monkeypatch):
+    """Whoever asked for it is told; the next mount tries again."""
+    upload = store.create_upload("f", Headers())
+    file_id = journal.open_draft("f", base=None, staging=None, headers=Headers())
+    row = journal.plan_upload(file_id, key="f", part_size=1 << 20, headers=Headers())
+    journal.upload_started(row, upload)
+    dropped = journal.drop_upload(file_id)
+
+    def refuse(key, upload_id):
+        raise AccessDenied("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "abort_upload", refuse)
+        with pytest.raises(NotAborted, match="until the next mount"):
+            finish_abort(dropped, journal, store)
+    assert [dropped] == list(journal.load().aborts)
+    store.abort_upload("f", upload)
+    finish_abort(dropped, journal, store)  # one that is gone is no error
+    assert not journal.load().aborts
 
 
 def test_the_size_is_that_of_the_parts(store, clock):

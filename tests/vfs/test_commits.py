@@ -171,7 +171,7 @@ def test_a_late_commit_gives_no_name_away(life, sh):
     sh.write("/f", b"1")
     fd = sh.open("/f", os.O_RDWR)
     sh.chmod("/f", 0o600)
-    node = life.fs._handle(fd).node
+    node = life.fs._handles.get(fd).node
     sh.unlink("/f")
 
     claimed = []

@@ -173,10 +173,10 @@ def test_what_was_promised_survives_the_machine(core, monkeypatch, data):
     fd = life.os.open("/f", os.O_RDWR)
     life.os.ftruncate(fd, len(data))
     life.os.pwrite(fd, b"#", 0)
-    life.fs._files.committer.promise(life.fs._handle(fd).node.pending)
+    life.fs._files.committer.promise(life.fs._handles.get(fd).node.pending)
     life.points.kill_on = "after fact promise"
     with pytest.raises(core.Killed):
-        life.fs._files.commit(life.fs._handle(fd).node)
+        life.fs._files.commit(life.fs._handles.get(fd).node)
     life.die()
     monkeypatch.setattr(journal_module, "boot_id", lambda: "another boot")
     recovered(core)
@@ -293,16 +293,34 @@ def lost_and_found(core):
     return [path for path in folder.iterdir() if not path.name.startswith(".")]
 
 
+def change_journal(core, statement):
+    with contextlib.closing(sqlite3.connect(core.state_dir / "journal.db")) as database:
+        database.execute(statement)
+        database.commit()
+
+
 def test_what_a_damaged_journal_still_tells_is_used(core, expect_log):
     """The keys of lost files, where their rows can be read."""
     expect_log("it is put aside|is what was the journal|it is not known what")
     promised(core, "/f", "/g")
-    with contextlib.closing(sqlite3.connect(core.state_dir / "journal.db")) as database:
-        database.execute("UPDATE files SET present = 'garbled' WHERE key = 'f'")
-        database.commit()
+    change_journal(core, "DROP TABLE parts")
     recovered(core)
 
     assert {"f": LARGE, "g": LARGE} == lost(core)
+
+
+def test_a_row_that_makes_no_sense_stops_no_other(core, expect_log):
+    """Its bytes are kept and named, before the mount as well; the other file arrives."""
+    expect_log("makes no sense about f")
+    expect_log("it is not known what .* was .perhaps f.")
+    promised(core, "/f", "/g")
+    change_journal(core, "UPDATE files SET present = 'garbled' WHERE key = 'f'")
+    assert {"f": LARGE} == lost(core)
+    recovered(core)
+
+    assert {"f": LARGE} == lost(core)
+    assert {"g": LARGE} == core.objects()
+    assert not core.ledger().files
 
 
 @pytest.mark.parametrize("how", ["deleted", "emptied", "its log deleted"])

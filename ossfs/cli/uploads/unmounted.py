@@ -26,6 +26,7 @@ from ossfs.errors import InvalidOption, OssfsError
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectStore
 from ossfs.store.transport import HttpTransport
+from ossfs.writeback.aborting import NotAborted
 from ossfs.writeback.details import Details
 from ossfs.writeback.kept import Kept, Refused
 from ossfs.writeback.recovery import STAGING_NAME, open_journal
@@ -124,7 +125,12 @@ class Unmounted:
 
     def discard(self, name: str) -> None:
         """Delete the local bytes of a file."""
-        self._files().discard(name, self._bucket)
+        try:
+            self._files().discard(name, self._bucket)
+        except Unreached as error:
+            raise NotAborted(
+                f"discarded here, but an upload stays at the store until the next mount: {error}"
+            ) from error
 
     def _files(self) -> Kept:
         if self._kept is None:
