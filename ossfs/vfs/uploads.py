@@ -121,7 +121,7 @@ class Uploads:
         status = details.status
         if self._tree.nodes.get(status.key) is not None:
             raise Refused(f"{status.key} is open, or was changed since; export the draft instead")
-        if not overwrite:
+        if status.state == "draft" and not overwrite:
             self._refuse_to_replace(status)
         pending = self._kept.promise(name, clock=self._clock, overwrite=overwrite)
         self._files.adopt([pending], is_due=False)

@@ -216,6 +216,10 @@ class Kept:
         if record is None:
             raise Refused(f"there is no file {name} any more")
         refuse_to_resume(detailed(record, self._area.folder))
+        if record.state is FileState.PROMISED:  # it could not be taken up at the start
+            pending = restore(record, self._journal, self._area, clock)
+            self.take(record.id)
+            return pending
         assert record.staging is not None  # noqa: S101 - a draft without bytes is not kept
         size = (self._area.folder / record.staging).stat().st_size
         whole = [Extent(0, size)] if size else []

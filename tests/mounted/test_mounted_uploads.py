@@ -221,6 +221,30 @@ def test_a_draft_is_promised_by_its_user(mounting, uploads, seen, emulator):
     assert mount.is_clean()
 
 
+def test_what_was_sent_ahead_of_a_draft_is_not_sent_again(mounting, uploads, seen, emulator, poll):
+    """Parts are shown while the file is open, and kept when it becomes a draft."""
+    mount = mounting().mount(*OPTIONS)
+    program = (
+        f"import sys\nwith open({str(mount.path / 'f')!r}, 'wb', buffering=0) as file:\n"
+        "    file.write(bytes(range(256)) * 4000)\n    sys.stdin.read()"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    with writer:
+        poll(lambda: any(one["parts_done"] >= 9 for one in mount.uploads()))
+        (one,) = mount.uploads()
+        assert (True, 10) == (one["is_open"], one["parts_total"])
+        assert one["sent"] >= 9 * PART
+        mount.kill()
+    emulator.reset_stats()
+
+    assert 0 == uploads("resume", "f", "--yes").returncode
+    assert LARGE == seen.get("f")
+    assert emulator.requests("UploadPart") <= 1
+    assert mount.is_clean()
+
+
 def test_a_draft_does_not_replace_what_came_after_it(mounting, uploads, seen, poll):
     """The file was copied again since: only --overwrite puts the draft in its place."""
     mount = mounting().mount(*OPTIONS)

@@ -392,6 +392,26 @@ def test_a_file_that_cannot_be_opened_stops_no_other(core, expect_log, monkeypat
     assert {"f": LARGE, "g": LARGE} == core.objects()
 
 
+def test_a_file_that_could_not_be_opened_is_taken_up_later(core, expect_log, monkeypatch):
+    """When the disk works again, `resume` brings it to the bucket, with the mount up."""
+    expect_log("f is left as it is")
+    core.put("f", LARGE)
+    died(core, lambda sh: sh.edit("/f", 0, b"#"), "before request create_upload")
+
+    def refuse(area, name, content):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StagingArea, "open", refuse)
+        life = core.mount(is_running=True)
+    (status,) = life.mount.status()
+    (outcome,) = life.mount.uploads.resume([status.id])
+
+    assert "" == outcome.error
+    assert {"f": b"#" + LARGE[1:]} == core.objects()
+    assert [] == life.mount.status()
+
+
 def test_a_full_disk_at_start_loses_nothing(core, monkeypatch):
     """The mount is refused with the reason; once there is room, all goes on."""
     promised(core, "/f")
