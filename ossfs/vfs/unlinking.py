@@ -65,25 +65,32 @@ class Unlinking:
         journal knows. The errors of `ObjectStore.delete`.
         """
         is_open = node.handles > 0
+        deletion = None
         with self.stopped(node):
             base = node.pending.base
             has_object = node.has_object or node.pending.was_sent
-            is_kept = has_object and is_open and base is not None
-            if has_object and not is_kept:
+            if has_object and is_open and base is not None:
+                intent = self._journal.begin_deletion(base.key, base.etag)
+                deletion = DeletionRecord(intent, base.key, base.etag)
+            elif has_object:
+                self.claim(node.key)  # it may be that of another file, which is still read
                 self._store.delete(node.key)
                 self.replaced(node.key)
         self.displace(node)
-        if is_kept and base is not None:
-            intent = self._journal.begin_deletion(base.key, base.etag)
-            node.deletion = DeletionRecord(intent, base.key, base.etag)
-            self._tree.hidden.hide(base.key, base.etag)
-            with self._tree.nodes.lock:
-                self._orphans[base.key] = node
-                is_open = node.handles > 0
-            if not is_open:  # it was closed while a running commit was waited for
-                self.bury(node)
+        if deletion is not None:
+            self._orphan(node, deletion)
         self._tree.gone(node.key)
         self._reader.forget(node.key)
+
+    def _orphan(self, node: FileNode, deletion: DeletionRecord) -> None:
+        """Hide the object of a file without a name until its last close."""
+        node.deletion = deletion
+        self._tree.hidden.hide(deletion.key, deletion.etag)
+        with self._tree.nodes.lock:
+            self._orphans[deletion.key] = node
+            is_open = node.handles > 0
+        if not is_open:  # it was closed while a running commit was waited for
+            self.bury(node)
 
     # Giving a name to another object
 
@@ -234,4 +241,6 @@ class Unlinking:
     def _drop_copies(self, node: FileNode) -> None:
         copies, node.copies = node.copies, []
         for copy in copies:
+            with self._tree.nodes.lock:
+                self._orphans.pop(copy.key, None)
             self._leftovers.delete_soon(copy)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from ossfs.errors import AccessDenied, ServerFault, Unreachable
+from ossfs.errors import AccessDenied, ServerFault, StagingFull, Unreachable
 from ossfs.journal.records import FileState
 from ossfs.store.limits import OSS_LIMITS
 from ossfs.writeback import aside
@@ -196,7 +196,7 @@ def test_killed_at_every_moment(core, make_core, act, after):
 
 @every_way
 @pytest.mark.parametrize("error", [AccessDenied("no"), Unreachable("no")], ids=["refused", "lost"])
-def test_when_the_bytes_cannot_be_kept(core, size, expect_log, act, after, error):
+def test_when_the_bytes_cannot_be_kept(core, size, act, after, error):
     """The name is not given away: an errno, the old file for everybody, and all goes on."""
     with core.mounted() as life:
         sh = life.os
@@ -342,4 +342,44 @@ def test_an_unlinked_name_does_not_come_back(core):
         assert life.mount.drain(20)
         assert OTHER == life.os.read("/d/f")
     assert {"d/f": OTHER} == visible(core)
+    core.assert_nothing_left()
+
+
+def test_a_journal_that_is_full(core, monkeypatch):
+    """An unlink that cannot be written down is none: the file keeps its name."""
+    with core.mounted() as life:
+        sh = life.os
+        fd = sh.open("/d/f", os.O_RDONLY)
+
+        def refuse(key, etag):
+            raise StagingFull("no room")
+
+        monkeypatch.setattr(life.journal, "begin_deletion", refuse)
+        with pytest.raises(StagingFull):
+            sh.unlink("/d/f")
+        assert ["f"] == sh.listdir("/d")
+        assert OLD == sh.read("/d/f")
+        monkeypatch.undo()
+        sh.unlink("/d/f")
+        assert OLD == sh.pread(fd, 10_000, 0)
+        sh.close(fd)
+    assert {} == files(core)
+
+
+def test_the_one_that_was_to_replace_it_is_unlinked_too(core):
+    """It could not be sent while the old bytes could not be kept: those are still read."""
+    with core.mounted() as life:
+        sh = life.os
+        fd = sh.open("/d/f", os.O_RDONLY)
+        sh.unlink("/d/f")
+        life.points.refuse = lambda call: Unreachable("no")
+        with contextlib.suppress(Unreachable):
+            sh.write("/d/f", b"small")
+        life.points.refuse = lambda call: None
+        sh.unlink("/d/f")
+
+        assert OLD == sh.pread(fd, 10_000, 0)
+        sh.close(fd)
+        assert life.mount.drain(20)
+    assert {} == files(core)
     core.assert_nothing_left()
