@@ -26,6 +26,7 @@ from ossfs.errors import OssfsError
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import (
+    AbortRecord,
     Content,
     FileId,
     FileRecord,
@@ -101,12 +102,14 @@ class Kept:
             self._records[draft.id] = replace(draft, upload=None)
             return upload
 
-    def supersede(self, key: str, fd: int, size: int) -> None:
+    def supersede(self, key: str, fd: int, size: int) -> list[AbortRecord]:
         """
         Drop the drafts of a key whose bytes a new file, open as `fd`, all has.
 
         Drafts of edits are left alone: nobody knows which of their bytes were written.
+        Returns the uploads of those that were dropped, to be aborted.
         """
+        dropped = []
         for record in self.records():
             is_whole = record.state is FileState.DRAFT and record.base is None
             if record.key != key or not is_whole or record.staging is None:
@@ -118,22 +121,24 @@ class Kept:
                 continue
             if is_included:
                 log.info("%s is in the bucket: its draft is not needed any more", key)
-                self.drop(record.id)
+                dropped.append(self.drop(record.id))
+        return [one for one in dropped if one is not None]
 
-    def drop(self, file_id: FileId) -> None:
+    def drop(self, file_id: FileId) -> AbortRecord | None:
         """
         Forget one of them and delete its local bytes; nothing happens when it is gone.
 
-        Its upload at the store is not touched, and not known any more.
+        Returns its upload, if it has one, to be aborted: otherwise the next mount does it.
         """
         with self._lock:
             record = self._records.get(file_id)
             if record is None:
-                return
-            self._journal.forget(file_id)
+                return None
+            dropped = self._journal.discard(file_id)
             del self._records[file_id]
         if record.staging is not None:
             self._area.remove(record.staging)
+        return dropped
 
     def take(self, file_id: FileId) -> FileRecord | None:
         """Hand one of them over, once: row and staging file are the caller's from now on."""
@@ -180,15 +185,10 @@ class Kept:
         if details is None:
             return
         dropped = None
-        with self._lock:
-            record = self._named(name)
-            if record is not None:
-                dropped = self._journal.discard(record.id)
-                del self._records[record.id]
-        if record is None:
+        if name.isdecimal():
+            dropped = self.drop(FileId(int(name)))
+        else:  # no row knows it
             Path(details.status.staging).unlink(missing_ok=True)
-        elif record.staging is not None:
-            self._area.remove(record.staging)
         log.info("discarded %s (%d bytes)", details.status.key, details.status.size)
         if dropped is not None:
             finish_abort(dropped, self._journal, store())

@@ -75,7 +75,8 @@ class FileUploads:
 
     def supersede(self, key: str, fd: int, size: int) -> None:
         """Drop what interrupted writers of a file have left, if the new one has it all."""
-        self._kept.supersede(key, fd, size)
+        for record in self._kept.supersede(key, fd, size):
+            self.finish_abort(record)
 
     def opened(self, upload: FileUpload) -> str:
         """Return the store's id of an upload, which is begun or looked up if need be."""

@@ -63,6 +63,29 @@ def test_what_is_dropped_is_gone_everywhere(kept, draft, journal, area):
     assert 1 == len(area.names())
 
 
+def test_the_upload_of_what_is_dropped_is_to_be_aborted(kept, draft, journal):
+    """Whoever drops it is told, and the journal knows until it is done."""
+    file_id = draft("f")
+    row = journal.plan_upload(file_id, key="f", part_size=1 << 20, headers=Headers())
+    journal.upload_started(row, "id at the store")
+
+    dropped = kept.drop(file_id)
+
+    assert ("f", "id at the store") == (dropped.key, dropped.upload_id)
+    assert [dropped] == list(journal.load().aborts)
+
+
+def test_a_discard_leaves_alone_what_is_somebody_elses(kept, draft, area, monkeypatch):
+    """A draft that was promised in the same moment keeps its bytes."""
+    file_id = draft("f")
+    details = kept.details(str(file_id))
+    kept.take(file_id)
+    monkeypatch.setattr(kept, "details", lambda name: details)
+    kept.discard(str(file_id), lambda: None)
+
+    assert 1 == len(area.names())
+
+
 def test_what_is_taken_is_somebody_elses(kept, draft, journal, area):
     """Only one gets it; row and bytes stay for who did."""
     file_id = draft("f")

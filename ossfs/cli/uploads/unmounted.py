@@ -106,8 +106,7 @@ class Unmounted:
 
     def resume(self, names: Sequence[str], *, overwrite: bool) -> list[dict[str, Any]]:
         """Bring files to the bucket, as a mount does."""
-        if self._kept is not None:
-            raise AssertionError("the journal is open already")
+        assert self._kept is None  # noqa: S101 - one process opens the journal once
         config = config_of(self._folder, self._record)
         try:
             with _private():
