@@ -284,12 +284,13 @@ class Journal:
             db.execute("UPDATE uploads SET file = ? WHERE row = ?", (file, row))
 
     def upload_started(self, row: UploadRowId, upload_id: str) -> None:
-        """Record the upload's id."""
+        """Record the upload's id, also if it is to be aborted by now."""
         with self._transaction(lasting=True) as db:
             db.execute(
                 "UPDATE uploads SET state = ?, upload_id = ? WHERE row = ?",
                 (UploadState.STARTED.value, upload_id, row),
             )
+            db.execute("UPDATE aborts SET upload_id = ? WHERE id = ?", (upload_id, row))
 
     def part_done(self, row: UploadRowId, part: Part) -> None:
         """Record a part the store has acknowledged, which the store can be asked for as well."""
@@ -449,8 +450,8 @@ class Journal:
 def _drop_upload(db: sqlite3.Connection, file: FileId) -> AbortRecord | None:
     """Turn the upload of a file into one that is to be aborted."""
     cursor = db.execute(
-        "INSERT INTO aborts (key, planned_ns, upload_id)"
-        " SELECT key, planned_ns, upload_id FROM uploads WHERE file = ?",
+        "INSERT INTO aborts (id, key, planned_ns, upload_id)"
+        " SELECT row, key, planned_ns, upload_id FROM uploads WHERE file = ?",
         (file,),
     )
     if not cursor.rowcount or cursor.lastrowid is None:

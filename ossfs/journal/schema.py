@@ -70,7 +70,7 @@ MIGRATIONS = [
     -- 1: the object to be made must not replace another
     ALTER TABLE files ADD COLUMN exclusive INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE aborts (            -- uploads that nobody needs any more
-        id          INTEGER PRIMARY KEY,
+        id          INTEGER PRIMARY KEY, -- its row in uploads: who began it may still say more
         key         TEXT NOT NULL,
         planned_ns  INTEGER NOT NULL,-- before CreateUpload was sent
         upload_id   TEXT             -- the store's; NULL: its answer never came

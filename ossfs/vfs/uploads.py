@@ -184,7 +184,9 @@ class Uploads:
 
     def _finish_abort(self, dropped: Dropped) -> None:
         wait(dropped.flights)
-        finish_abort(dropped.record, self._journal, self._store)
+        record = dropped.known()
+        if record is not None:
+            finish_abort(record, self._journal, self._store)
 
     def _node(self, name: str) -> FileNode | None:
         if not name.isdecimal():

@@ -15,14 +15,14 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from ossfs.clock import Clock
 from ossfs.errors import EditConflict
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import AbortRecord, FileId, UploadRecord, Version
+from ossfs.journal.records import AbortRecord, FileId, IntentId, UploadRecord, Version
 from ossfs.store.api import Headers, Part
 from ossfs.writeback.file_upload import FileUpload
 from ossfs.writeback.staging import Source, StagedFile, StagingArea
@@ -73,8 +73,22 @@ class Piece(NamedTuple):
 class Dropped(NamedTuple):
     """An upload that is to be aborted when nothing of it is on its way any more."""
 
-    record: AbortRecord
+    record: AbortRecord | None
     flights: list[Future[Part]]
+    upload: FileUpload | None
+
+    def known(self) -> AbortRecord | None:
+        """
+        Return what is to be aborted, once all have landed; None: nothing was begun.
+
+        The first of them may have begun the upload after the journal let go of it.
+        """
+        upload_id = None if self.upload is None else self.upload.checkpoint.upload_id
+        if self.record is not None:
+            return replace(self.record, upload_id=self.record.upload_id or upload_id)
+        if self.upload is None or upload_id is None:
+            return None
+        return AbortRecord(IntentId(0), self.upload.key, 0, upload_id)
 
 
 class WriteRun:
@@ -431,7 +445,9 @@ class PendingFile:
             upload.is_stopped = True
             flights = [*upload.under_way().values(), *upload.outdated()]
         self.lock.notify_all()
-        return None if record is None else Dropped(record, flights)
+        if record is None and not flights:
+            return None
+        return Dropped(record, flights, upload)
 
     @contextlib.contextmanager
     def moving(self) -> Iterator[Headers | None]:

@@ -93,7 +93,9 @@ class FileUploads:
     def abort(self, dropped: Dropped) -> None:
         """Abort an upload when none of its parts is on its way any more."""
         wait(dropped.flights)
-        self.finish_abort(dropped.record)
+        record = dropped.known()
+        if record is not None:
+            self.finish_abort(record)
 
     def finish_abort(self, record: AbortRecord) -> None:
         """Abort an upload; if that fails, it is tried again by the next mount."""
