@@ -27,6 +27,7 @@ from ossfs.cli.wording import left_text, size_text, state_text, waited_for
 
 REFRESH_S = 0.25
 PLAIN_EVERY_S = 2.0
+LONGEST_ERROR = 60
 MOST_BARS = 20  # more would not fit a screen
 
 Upload = Mapping[str, Any]
@@ -118,7 +119,10 @@ def _left(waiting: Mapping[tuple[str, str], Upload]) -> str:
 
 def describe(one: Upload) -> str:
     """Name an upload: its state and key, and why it failed."""
-    return f"{state_text(one)} {one['key']}" + (f" ({one['error']})" if one["error"] else "")
+    error = one["error"]
+    if len(error) > LONGEST_ERROR:  # `list` has all of it
+        error = f"{error[:LONGEST_ERROR]}…"
+    return f"{state_text(one)} {one['key']}" + (f" ({error})" if error else "")
 
 
 def _progress(one: Upload) -> str:
