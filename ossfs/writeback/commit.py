@@ -29,6 +29,7 @@ from ossfs.errors import (
     ObjectTooLarge,
     OssfsError,
     PreconditionFailed,
+    Transient,
 )
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
@@ -39,6 +40,7 @@ from ossfs.transfer.parts import PartPlan, Slot
 from ossfs.transfer.pieces import CopiedPiece, Piece, SentPiece
 from ossfs.transfer.upload import MultipartUpload
 from ossfs.transfer.workers import Workers
+from ossfs.writeback.attempts import Attempt
 from ossfs.writeback.file_upload import FileUpload
 from ossfs.writeback.pending import Dropped, PendingFile, Snapshot
 from ossfs.writeback.staging import Source, StagedFile
@@ -111,6 +113,7 @@ class Committer:
                 raise
             except (OssfsError, OSError) as error:
                 self._note_failure(pending, error)
+                self._note_attempt(pending, snapshot, error)
                 raise
         return True
 
@@ -151,6 +154,7 @@ class Committer:
             self._save_conflict(pending, snapshot)
         try:
             if snapshot.has_new_content:
+                snapshot = self._rebased(pending, snapshot)
                 self._commit_content(pending, snapshot)
             else:
                 pending.settle(snapshot, self._commit_headers(pending, snapshot))
@@ -168,6 +172,41 @@ class Committer:
                 self._keep_conflict(pending, snapshot, error)
             else:
                 pending.settle(snapshot, arrived)
+
+    def _rebased(self, pending: PendingFile, snapshot: Snapshot) -> Snapshot:
+        """Let an edit be based on what an attempt at older content has made, if it has arrived."""
+        base = snapshot.base
+        earlier = pending.superseded() if pending.is_restored else None
+        if base is None or base.key != snapshot.key or not (pending.attempts or earlier):
+            return snapshot
+        current = self._replaced(base)
+        if current is None:
+            return snapshot
+        attempts = list(pending.attempts)
+        if earlier is not None and not earlier.needs_base(Extent(0, earlier.size)):
+            attempts.append(Attempt.of(earlier.whole()))
+        if not any(attempt.has_made(current) for attempt in attempts):
+            return snapshot
+        log.info("%s had arrived, though no answer came; the edit goes on from there", base.key)
+        self._uploads.drop(pending)
+        with pending.lock:
+            # What differs from the old base contains what differs from this one.
+            pending.base = Version(base.key, current.etag, current.size)
+        return snapshot._replace(base=pending.base)
+
+    def _note_attempt(self, pending: PendingFile, snapshot: Snapshot, error: Exception) -> None:
+        """Remember what a commit may have made although it failed."""
+        staged, upload = pending.staged, pending.upload
+        is_edit = snapshot.has_new_content and snapshot.base is not None
+        if staged is None or not is_edit or not isinstance(error, Transient):
+            return
+        if upload is None:
+            if staged.size <= self._uploads.first_size:
+                pending.may_have_arrived()
+        elif upload.checkpoint.is_completing:
+            record = upload.checkpoint.record
+            if record is not None and record.crc64 is not None:
+                pending.may_have_arrived(record.crc64)
 
     def _arrived(self, pending: PendingFile, snapshot: Snapshot) -> Version | None:
         """Return the version there if it has this very content: by our request before a crash."""

@@ -24,6 +24,7 @@ from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import AbortRecord, FileId, IntentId, UploadRecord, Version
 from ossfs.store.api import Headers, Part
+from ossfs.writeback.attempts import Attempt
 from ossfs.writeback.file_upload import FileUpload
 from ossfs.writeback.staging import Source, StagedFile, StagingArea
 
@@ -162,6 +163,8 @@ class PendingFile:
         self.is_asked_for = True
         """Somebody has closed or synced the present content, or begun to."""
         self._promised: StagedFile | None = None  # the one that the journal promises
+        self.attempts: list[Attempt] = []
+        """Contents that commits without an answer may have made the object."""
         self.is_committing = False
         self.is_discarded = False
         self.is_abandoned = False
@@ -308,6 +311,22 @@ class PendingFile:
             self._drop_promised_locked()
             self._promised = staged
 
+    def may_have_arrived(self, crc64: int | None = None) -> None:
+        """Take note that the content was sent, in parts if its CRC is given; no answer came."""
+        with self.lock:
+            staged = self.staged
+            if staged is None:
+                return
+            if crc64 is not None:
+                self.attempts.append(Attempt(staged.size, crc64))
+            elif not staged.needs_base(Extent(0, staged.size)):
+                self.attempts.append(Attempt.of(staged.whole()))
+
+    def superseded(self) -> StagedFile | None:
+        """Return the file that is still promised although there is newer content."""
+        with self.lock:
+            return None if self._promised is self.staged else self._promised
+
     def _drop_promised_locked(self) -> None:
         promised, self._promised = self._promised, None
         if promised is not None and promised is not self.staged:
@@ -396,6 +415,7 @@ class PendingFile:
         with self.lock:
             self._forget_locked(made=version.key)
             self.base, self.is_exclusive = version, False
+            self.attempts.clear()
             self.committed = snapshot.generation
             self.upload = self.recovered = None
             self.error = ""

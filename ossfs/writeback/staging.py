@@ -24,6 +24,7 @@ from typing import NamedTuple
 from ossfs.errors import StagingFull
 from ossfs.extents import Extent, ExtentSet
 from ossfs.journal.records import Content
+from ossfs.store.api import FileBody
 
 CHECK_EVERY = 16 << 20  # bytes between two looks at the free space
 RESERVE_FRACTION = 20  # the reserve is never more than a twentieth of the disk
@@ -210,6 +211,10 @@ class StagedFile:
     def read_local(self, extent: Extent) -> bytes:
         """Read bytes of a LOCAL run."""
         return os.pread(self.fd, extent.size, extent.start)
+
+    def whole(self) -> FileBody:
+        """Return all of it as the body of a request, when nothing of the base is missing."""
+        return FileBody(self.fd, Extent(0, self.size))
 
     # Life
 
