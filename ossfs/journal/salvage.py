@@ -6,7 +6,12 @@ Threads: pure functions of the file.
 
 import contextlib
 import sqlite3
+import struct
 from pathlib import Path
+
+WAL_HEADER, FRAME_HEADER = 32, 24  # bytes
+WORD_ORDERS = {b"\x37\x7f\x06\x82": "<", b"\x37\x7f\x06\x83": ">"}
+"""How the checksums' words are read, by the log's first bytes."""
 
 
 def keys_of_staging(path: Path) -> dict[str, str]:
@@ -25,3 +30,46 @@ def keys_of_staging(path: Path) -> dict[str, str]:
             # Row by row: those before the first damaged page are had.
             found.update(row for row in rows if all(isinstance(value, str) for value in row))
     return found
+
+
+def is_log_damaged(path: Path) -> bool:
+    """
+    Say whether the journal's write-ahead log has lost something, before it is opened.
+
+    SQLite ends silently at the first frame that is not as it was written, as if a crash had
+    cut the log there, and ignores a log without a header. So rows are missing then, and
+    nothing else shows it. (https://www.sqlite.org/fileformat2.html, section 4)
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists():  # an orderly end deletes both
+        return path.with_name(f"{path.name}-shm").exists()
+    data = log.read_bytes()
+    return bool(data) and not _is_sound(data)
+
+
+def _is_sound(data: bytes) -> bool:
+    order = WORD_ORDERS.get(data[:4])
+    if order is None or len(data) < WAL_HEADER:
+        return False
+    page_size, salts = int.from_bytes(data[8:12], "big"), data[16:24]
+    sums = _checksum(data[:24], (0, 0), order)
+    if sums != struct.unpack(">2I", data[24:32]) or not page_size:
+        return False
+    size = FRAME_HEADER + page_size
+    for at in range(WAL_HEADER, len(data) - size + 1, size):
+        header, page = data[at : at + FRAME_HEADER], data[at + FRAME_HEADER : at + size]
+        if header[8:16] != salts:
+            break  # left from before the log began anew
+        sums = _checksum(page, _checksum(header[:8], sums, order), order)
+        if sums != struct.unpack(">2I", header[16:24]):
+            return False
+    return True
+
+
+def _checksum(data: bytes, before: tuple[int, int], order: str) -> tuple[int, int]:
+    first, second = before
+    words = struct.unpack(f"{order}{len(data) // 4}I", data)
+    for even, odd in zip(words[::2], words[1::2], strict=True):
+        first = (first + even + second) & 0xFFFFFFFF
+        second = (second + odd + first) & 0xFFFFFFFF
+    return first, second

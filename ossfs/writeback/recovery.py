@@ -22,7 +22,7 @@ from ossfs.clock import Clock, SystemClock
 from ossfs.errors import JournalDamaged, JournalUnusable, OssfsError, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import FileRecord, FileState, Ledger, Unreadable
-from ossfs.journal.salvage import keys_of_staging
+from ossfs.journal.salvage import is_log_damaged, keys_of_staging
 from ossfs.store.api import ObjectStore
 from ossfs.writeback.aside import delete_version
 from ossfs.writeback.details import describe, is_damaged
@@ -56,12 +56,17 @@ def open_journal(state_dir: Path, *, clock: Clock) -> Journal:
     if _is_blank(path):
         # Before there is a journal: one that does not know of them looks as if they were clean.
         set_staging_aside(staging, {})
+    has_lost = is_log_damaged(path)
     try:
-        return _open(path, clock)
+        journal = _open(path, clock)
     except JournalUnusable:
         raise
     except JournalDamaged as error:
         reason = str(error)  # a log record that kept the error would keep the journal open
+    else:
+        if has_lost:
+            _keep_unknown(journal, path, staging)
+        return journal
     log.error("%s; it is put aside, and what it alone knew is kept in %s", reason, LOST_NAME)
     set_staging_aside(staging, keys_of_staging(path))
     log.error("%s is what was the journal", set_journal_aside(path, clock.now_ns()))
@@ -78,6 +83,16 @@ def _is_blank(path: Path) -> bool:
     with path.open("rb") as file:
         header = file.read(64)
     return header.startswith(b"SQLite format 3\0") and not any(header[60:64])  # user_version
+
+
+def _keep_unknown(journal: Journal, path: Path, staging: Path) -> None:
+    """Keep the staging files that the journal may have known before its log was damaged."""
+    log.error("%s-wal is damaged or gone: what it told last is lost", path)
+    ledger = journal.load()
+    known = {record.staging for record in ledger.files}
+    known.update(row.staging for row in ledger.unreadable)
+    names = {entry.name for entry in staging.iterdir()} if staging.exists() else set()
+    set_staging_aside(staging, {}, only=names - known)
 
 
 def _open(path: Path, clock: Clock) -> Journal:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from ossfs.errors import AccessDenied, JournalUnusable, StagingFull, Unreachable
 from ossfs.journal import journal as journal_module
 from ossfs.journal.journal import Journal
+from ossfs.journal.salvage import is_log_damaged
 from ossfs.writeback.recovery import finish_deletions, pending
 from ossfs.writeback.staging import StagingArea
 
@@ -321,6 +323,68 @@ def test_a_row_that_makes_no_sense_stops_no_other(core, expect_log):
     assert {"f": LARGE} == lost(core)
     assert {"g": LARGE} == core.objects()
     assert not core.ledger().files
+
+
+def killed(core, *paths):
+    """Leave the state folder as SIGKILL does, with the journal's log: return their records."""
+    life = core.mount(
+        refuse=lambda call: Unreachable("no") if call.name in {"create_upload", "put"} else None
+    )
+    for path in paths:
+        with pytest.raises(Unreachable):
+            backwards(life.os, path, LARGE)
+    snapshot = core.state_dir.with_name("snapshot")
+    shutil.copytree(core.state_dir, snapshot)
+    life.die()
+    shutil.rmtree(core.state_dir)
+    snapshot.rename(core.state_dir)
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda log: log.unlink(),
+        lambda log: flip(log, 0),
+        lambda log: flip(log, 30),
+        lambda log: flip(log, log.stat().st_size * 9 // 10),
+        lambda log: log.write_bytes(os.urandom(log.stat().st_size)),
+    ],
+    ids=["gone", "no log", "its header", "in the middle", "garbled"],
+)
+def test_bytes_that_only_a_damaged_log_knew_are_kept(core, expect_log, damage):
+    """SQLite reads on as if nothing had been there; the files are not taken for clean ones."""
+    expect_log("what it told last is lost|it is not known what|is put aside|was the journal")
+    with core.mounted():
+        pass  # the tables are in the journal itself
+    killed(core, "/f", "/g")
+    damage(core.state_dir / "journal.db-wal")
+    recovered(core)
+
+    kept = [*lost(core).values(), *core.objects().values()]
+    assert [LARGE, LARGE] == kept
+
+
+def test_a_sound_log_is_read_to_its_end(core):
+    """A kill or a list damages nothing, also when the log has begun anew over older frames."""
+    assert [] == recovered(core)
+    assert [] == pending(core.state_dir)  # leaves an empty log
+    assert not is_log_damaged(core.state_dir / "journal.db")
+    life = core.mount()
+    for number in range(300):
+        life.os.write(f"/{number}", b"x")
+    life.die()
+    killed(core, "/f")
+    assert (core.state_dir / "journal.db-wal").stat().st_size
+    assert not is_log_damaged(core.state_dir / "journal.db")
+    recovered(core)
+
+    assert LARGE == core.objects()["f"]
 
 
 @pytest.mark.parametrize("how", ["deleted", "emptied", "its log deleted"])
