@@ -239,7 +239,8 @@ class Names:
                 return
             self._keep_parent_without(node.key, key)
             if new is None or new.node is None:
-                self._take_name(node, key, replaces=new is not None)
+                with self._files.unlinking.giving_way(key):
+                    self._take_name(node, key, replaces=new is not None)
             else:
                 with self._files.unlinking.replacing(new.node):
                     self._take_name(node, key, replaces=True)

@@ -10,7 +10,9 @@ Threads: every method from any thread.
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ossfs.errors import OssfsError
 from ossfs.journal.journal import Journal
@@ -56,6 +58,7 @@ class Unlinking:
         self._later = later
         # Guarded by the lock of the table of nodes: who reads the object of a hidden key.
         self._orphans: dict[str, FileNode] = {}
+        self._just_hidden = threading.local()
 
     def unlink(self, node: FileNode) -> None:
         """
@@ -219,7 +222,34 @@ class Unlinking:
             with self._tree.nodes.lock:
                 node.key = key
                 self._tree.nodes.add(node)
+            self._just_hidden.node = node
         log.debug("%s is hidden as %s", name, key)
+
+    @contextlib.contextmanager
+    def giving_way(self, key: str) -> Iterator[None]:
+        """
+        Rename another file to a name.
+
+        libfuse hides an open file right before, in the same thread, also when this is what
+        it is hidden for. In that case a crash must find it where it was, if not the new one.
+        """
+        node, self._just_hidden.node = getattr(self._just_hidden, "node", None), None
+        deletion = None if node is None else node.deletion
+        if node is None or deletion is None or deletion.key != key:
+            yield
+            return
+        self._tree.hidden.claim(key)  # nobody deletes it meanwhile
+        self._journal.end_deletion(deletion.id)
+        try:
+            yield
+        except BaseException:
+            again = self._journal.begin_deletion(key, deletion.etag)
+            with self._tree.nodes.lock:
+                is_over, node.deletion = node.deletion is None, replace(deletion, id=again)
+            self.unclaim(key)
+            if is_over:  # it was closed meanwhile
+                self.bury(node)
+            raise
 
     # The last close
 
