@@ -53,6 +53,7 @@ class View:
         self._total: TaskID | None = None
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._sizes: dict[tuple[str, str], int] = {}
+        self._told = ""
         self._said = ""
         self._said_at = 0.0
 
@@ -61,6 +62,12 @@ class View:
     def close(self) -> None:
         """Take the bars away."""
         self._bars.stop()
+
+    def say(self, text: str) -> None:
+        """Write a line above the bars, once as long as it stays the same."""
+        if text and text != self._told and not self._is_quiet:
+            self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._told = text
 
     def show(self, found: Mapping[str, Sequence[Upload]]) -> None:
         """Show what waits now; the keys of `found` name the state folders."""

@@ -162,6 +162,7 @@ def watch_command(*, as_json: bool, until_done: bool, where: str | None) -> None
             if as_json and (text := json.dumps([as_plain(one) for one in found])) != said:
                 click.echo(text)
                 said = text
+            view.say("\n".join(f"{one.title}: {one.error}" for one in found if one.error))
             view.show({str(one.state_dir): one.uploads for one in found})
             if until_done and not any(_is_moving(one) for one in found):
                 break
