@@ -413,7 +413,11 @@ class PendingFile:
     def settle(self, snapshot: Snapshot, version: Version) -> None:
         """Take note that `snapshot` is the object `version` now; the journal first."""
         with self.lock:
-            self._forget_locked(made=version.key)
+            is_behind = self.generation != snapshot.generation and not self.is_discarded
+            if is_behind and self.file_id is not None:
+                self._keep_headers_locked(self.file_id, version)
+            else:
+                self._forget_locked(made=version.key)
             self.base, self.is_exclusive = version, False
             self.attempts.clear()
             self.committed = snapshot.generation
@@ -423,8 +427,25 @@ class PendingFile:
                 self.has_new_content = False
                 if self.staged is not None:
                     self.staged.mark_clean()
-            if self.is_dirty and not self.is_discarded:  # attributes changed meanwhile
+            if is_behind and self.file_id is None:
                 self._record_headers_locked()
+
+    def _keep_headers_locked(self, file_id: FileId, version: Version) -> None:
+        """Make of the promise of content one of the attributes that were changed meanwhile."""
+        self._journal.promise(
+            file_id,
+            generation=self.generation,
+            base=version,
+            staging=None,
+            content=None,
+            headers=self.headers,
+            replaces=self.attributes_id,
+        )
+        self._journal.upload_gone(file_id)
+        self._journal.cancel_deletions(version.key)
+        self.attributes_id = None
+        self.is_content_recorded = False
+        self._drop_promised_locked()
 
     def _forget_locked(self, *, made: str | None = None) -> None:
         for file_id in (self.attributes_id, self.file_id):

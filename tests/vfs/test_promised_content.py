@@ -197,3 +197,38 @@ def test_attributes_of_a_name_that_was_free(core, content):
 
     assert {"g": content} == recovered(core, life)
     assert str(0o100751) == core.bucket.head("g").metadata["mode"]
+
+
+@pytest.mark.parametrize("content", [NEW, LARGE], ids=["small", "large"])
+def test_killed_at_every_moment_behind_a_chmod(make_core, content):
+    """From the chmod on, nothing can make it unhappen: not the end of the commit that it met."""
+    kill_at = 0
+    while True:
+        core = make_core()
+        life = mounted_alone(core)
+        life.os.write("/f", content)
+        begin = len(life.points.passed)
+        life.points.kill_at = begin + kill_at
+        met = []
+
+        def meet(call, life=life, met=met):
+            if call.kind == "request" and not met:
+                met.append(call)
+                life.os.chmod("/f", 0o751)
+                met.append("done")
+
+        life.points.on_call = meet
+        try:
+            life.fs._files.commit(life.fs._tree.nodes.get("f"))
+        except core.Killed:
+            pass
+        else:
+            break
+        is_changed = "done" in met
+        found = recovered(core, life)
+        assert {"f": content} == found
+        if is_changed:
+            assert str(0o100751) == core.bucket.head("f").metadata["mode"], kill_at
+        kill_at += 1
+    assert kill_at > 5
+    life.close()
