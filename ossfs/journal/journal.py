@@ -222,8 +222,13 @@ class Journal:
             )
 
     def rename_file(self, file: FileId, key: str, *, base: Version | None = None) -> None:
-        """Record a new name of a file, and of the version it is based on, if it has one."""
+        """
+        Record a new name of a file, and of the version it is based on, if it has one.
+
+        What was promised under that name is promised no more.
+        """
         with self._transaction(lasting=True) as db:
+            _displace(db, key, by=file)
             db.execute(
                 "UPDATE files SET key = ?, base_key = ?, base_etag = ?, base_size = ?,"
                 " exclusive = 0 WHERE id = ?",
@@ -371,9 +376,9 @@ class Journal:
         """
         Record that everything is at the target and the source may be deleted.
 
-        Attributes that went with the copy of a file are where they should be now, and what
-        had been unlinked at its target is gone. Files on their way into a directory that was
-        renamed go on under its new name.
+        Attributes that went with the copy of a file are where they should be now, what had
+        been unlinked at its target is gone, and what was promised there must not come. Files
+        on their way into a directory that was renamed go on under its new name.
         """
         with self._transaction(lasting=is_prefix) as db:
             db.execute("UPDATE moves SET is_copied = 1 WHERE id = ?", (move,))
@@ -388,6 +393,10 @@ class Journal:
             )
             if is_prefix:
                 self._follow(db, move)
+                return
+            targets = db.execute("SELECT target FROM moves WHERE id = ?", (move,)).fetchall()
+            for (target,) in targets:
+                _displace(db, target)
 
     @staticmethod
     def _follow(db: sqlite3.Connection, move: IntentId) -> None:
@@ -445,6 +454,17 @@ class Journal:
             ledger = read_ledger(self._db, boot=self._boot)
             self._lasting.update(file.id for file in ledger.files if file.content is not None)
         return ledger
+
+
+def _displace(db: sqlite3.Connection, key: str, *, by: FileId | None = None) -> None:
+    """Forget what was promised under a name that another file has now; drafts are kept."""
+    displaced = db.execute(
+        "SELECT id FROM files WHERE key = ? AND state = ? AND id IS NOT ?",
+        (key, FileState.PROMISED.value, by),
+    ).fetchall()
+    for (file,) in displaced:
+        _drop_upload(db, file)
+        db.execute("DELETE FROM files WHERE id = ?", (file,))
 
 
 def _drop_upload(db: sqlite3.Connection, file: FileId) -> AbortRecord | None:

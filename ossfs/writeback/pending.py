@@ -77,19 +77,22 @@ class Dropped(NamedTuple):
     record: AbortRecord | None
     flights: list[Future[Part]]
     upload: FileUpload | None
+    recovered: UploadRecord | None
 
     def known(self) -> AbortRecord | None:
         """
         Return what is to be aborted, once all have landed; None: nothing was begun.
 
-        The first of them may have begun the upload after the journal let go of it.
+        The first of them may have begun the upload after the journal let go of it, which it
+        also does when another file gets the name. It knows both by the same number.
         """
-        upload_id = None if self.upload is None else self.upload.checkpoint.upload_id
+        known = self.recovered if self.upload is None else self.upload.checkpoint.record
         if self.record is not None:
+            upload_id = None if known is None else known.upload_id
             return replace(self.record, upload_id=self.record.upload_id or upload_id)
-        if self.upload is None or upload_id is None:
+        if known is None:
             return None
-        return AbortRecord(IntentId(0), self.upload.key, 0, upload_id)
+        return AbortRecord(IntentId(known.row), known.key, known.planned_ns, known.upload_id)
 
 
 class WriteRun:
@@ -472,23 +475,22 @@ class PendingFile:
         """Let go of the upload, which is to be aborted then; the journal knows."""
         with self.lock:
             key = self.upload_key
-            upload, self.upload, self.recovered = self.upload, None, None
             if key is None or self.file_id is None:
+                self.upload = self.recovered = None
                 return None
-            record = self._journal.drop_upload(self.file_id)
-            return self._dropped_locked(upload, record)
+            return self._dropped_locked(self._journal.drop_upload(self.file_id))
 
-    def _dropped_locked(
-        self, upload: FileUpload | None, record: AbortRecord | None
-    ) -> Dropped | None:
+    def _dropped_locked(self, record: AbortRecord | None) -> Dropped | None:
+        upload, recovered = self.upload, self.recovered
+        self.upload = self.recovered = None
         flights: list[Future[Part]] = []
         if upload is not None:
             upload.is_stopped = True
             flights = [*upload.under_way().values(), *upload.outdated()]
         self.lock.notify_all()
-        if record is None and not flights:
+        if record is None and upload is None and recovered is None:
             return None
-        return Dropped(record, flights, upload)
+        return Dropped(record, flights, upload, recovered)
 
     @contextlib.contextmanager
     def moving(self) -> Iterator[Headers | None]:
@@ -591,8 +593,7 @@ class PendingFile:
                 self.file_id = None
             self._forget_locked()
             self.committed = self.generation
-            upload, self.upload, self.recovered = self.upload, None, None
-            return self._dropped_locked(upload, record)
+            return self._dropped_locked(record)
 
     def abandon(self, reason: str) -> None:
         """Leave bytes and journal as they are for the user, and accept no more changes."""
