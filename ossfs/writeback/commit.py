@@ -213,15 +213,14 @@ class Committer:
         staged = pending.staged
         if not snapshot.has_new_content or staged is None:
             return None
-        whole = Extent(0, staged.size)
         try:
             current = self._store.head(snapshot.key)
         except NoSuchKey:
             return None
-        if staged.needs_base(whole) or not has_content(current, FileBody(staged.fd, whole)):
+        if staged.needs_base(Extent(0, staged.size)):
             return None
-        self._uploads.drop(pending)
-        return Version(snapshot.key, self._described(current, snapshot).etag, staged.size)
+        stored = self._sent_before(current, staged, pending, snapshot)
+        return None if stored is None else Version(snapshot.key, stored.etag, staged.size)
 
     def _made_before(self, pending: PendingFile, snapshot: Snapshot) -> Version | None:
         """Return the version there if an attempt that seemed to have failed has made it."""
@@ -232,14 +231,27 @@ class Committer:
             current = self._store.head(snapshot.key)
         except NoSuchKey:
             return None
-        body = FileBody(staged.fd, Extent(0, staged.size))
-        if not has_content(current, body):
-            return None
         # After a crash its attributes tell nothing: they may have been set since that attempt.
         if not pending.is_restored and described_by_us(current, snapshot.headers) is None:
             return None
+        stored = self._sent_before(current, staged, pending, snapshot)
+        return None if stored is None else Version(snapshot.key, stored.etag, staged.size)
+
+    def _sent_before(
+        self, current: ObjectInfo, staged: StagedFile, pending: PendingFile, snapshot: Snapshot
+    ) -> Stored | None:
+        """Return what is there if an earlier attempt has sent it; mended, if it is damaged."""
+        is_alike = described_by_us(current, snapshot.headers) is not None
+        if has_content(current, staged.whole()):
+            stored = self._described(current, snapshot)
+        elif pending.is_restored and is_alike and current.size == staged.size:
+            # Nobody else gives an object our clock's times.
+            log.warning("%s had arrived damaged before a crash; it is sent again", snapshot.key)
+            stored = self._mend(staged.whole(), snapshot)
+        else:
+            return None
         self._uploads.drop(pending)
-        return Version(snapshot.key, self._described(current, snapshot).etag, staged.size)
+        return stored
 
     def _note_failure(self, pending: PendingFile, error: Exception) -> None:
         with pending.lock:

@@ -70,3 +70,31 @@ def test_damaged_each_time(make_core):
 
         assert SENT == life.os.read("/f")
     assert 1 == len(core.staged())
+
+
+@pytest.mark.parametrize("name", ["f", "g"], ids=["edited", "new"])
+def test_killed_before_it_is_sent_again(make_core, expect_log, name):
+    """What is there is ours, as its attributes say, and wrong."""
+    expect_log("had arrived damaged before a crash")
+    core = make_core(capabilities=CONDITIONAL)
+    core.put("f", b"012345678")
+    life = core.mount()
+    fd = life.os.open(f"/{name}", os.O_RDWR | (os.O_CREAT | os.O_EXCL if name == "g" else 0))
+    life.os.pwrite(fd, SENT, 0)
+
+    def refuse(call):
+        if call.name != "put":
+            return None
+        core.bucket.put(name, BytesBody(DAMAGED), call.args[2])
+        life.points.is_dead = True
+        return ChecksumMismatch("checksum here 1, at the store 2")
+
+    life.points.refuse = refuse
+    with pytest.raises(core.Killed):
+        life.os.close(fd)
+    life.die()
+
+    with core.mounted(is_running=True) as again:
+        assert again.mount.drain(20)
+    assert SENT == core.objects()[name]
+    core.assert_nothing_left()
