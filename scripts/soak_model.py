@@ -219,7 +219,10 @@ class Replay:
         file = self.names.get(name)
         if file is None or file.is_copied:
             return []
-        return file.states[-2:]  # with or without a write that was under way
+        event = self._unfinished
+        if event is not None and event["op"] == "write" and self._open[event["fd"]] is file:
+            return []  # perhaps the first pages of what was being written
+        return file.states[-2:]  # with or without a truncate that was under way
 
     def _problems(self, names: Names, seen: Mapping[str, Seen]) -> list[str]:
         problems = []

@@ -191,10 +191,13 @@ class Worker:
             crc = crc64(content)
         shadow.print = [len(content), crc]
 
-        def call() -> int:
+        def call() -> None:
             if offset is None:
-                return os.write(held.fd, data)
-            return os.pwrite(held.fd, data, offset)
+                written = os.write(held.fd, data)
+            else:
+                written = os.pwrite(held.fd, data, offset)
+            if written < len(data):  # the mount died between two pieces of it
+                raise OSError(errno.EIO, f"{written} of {len(data)} bytes were written")
 
         self.do("write", call, fd=held.number, at_offset=at, size=len(data), print=shadow.print)
 
