@@ -39,10 +39,11 @@ from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Tree
 from ossfs.vfs.uploads import Uploads
 from ossfs.writeback.commit import Committer
+from ossfs.writeback.conflicts import Conflicts
 from ossfs.writeback.eager import EagerParts
 from ossfs.writeback.kept import Kept
 from ossfs.writeback.moves import Mover
-from ossfs.writeback.pending import PendingFile, UploadStatus
+from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.recovery import (
     STAGING_NAME,
     finish_deletions,
@@ -51,6 +52,7 @@ from ossfs.writeback.recovery import (
 )
 from ossfs.writeback.staging import StagingArea
 from ossfs.writeback.uploads import FileUploads
+from ossfs.writeback.values import UploadStatus
 
 log = logging.getLogger(__name__)
 
@@ -209,9 +211,10 @@ def _file_system(
         store=parts.store,
         journal=journal,
         workers=parts.upload_workers,
-        clock=parts.clock,
         uploads=uploads,
-        host=socket.gethostname(),
+        conflicts=Conflicts(
+            journal=journal, uploads=uploads, clock=parts.clock, host=socket.gethostname()
+        ),
     )
     mover = Mover(store=parts.store, journal=journal, workers=parts.upload_workers)
     files = Files(

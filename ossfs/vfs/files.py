@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 TIMES = frozenset(("mtime", "ctime", "atime"))
 CHANGE_TIME = frozenset(("ctime",))
+CLOSED_DELAY_S = 0.2  # to the upload of a file that is safe on the local disk
+SYNCED_DELAY_S = 1.0  # of one that is still open
 ATTRIBUTES_DELAY_S = 0.2  # chmod, chown and utimens mostly come together: one self-copy
 
 
@@ -254,18 +256,21 @@ class Files:
 
     # Committing
 
-    def finish(self, node: FileNode) -> None:
+    def finish(self, node: FileNode, *, goes_on: bool = False) -> None:
         """
         Do what close and fsync promise.
 
         The bytes are in the bucket, or, when the mount does not wait for that, safe on the
-        local disk and on their way.
+        local disk and soon on their way: not at once, since many files are changed again or
+        removed right away, and later if the writer `goes_on`.
         """
         if self._waits_for_bucket:
             self.commit(node)
         elif node.is_linked:
             self.committer.promise(node.pending)
-            self.scheduler.later(node)
+            with node.pending.lock:
+                self._take_times_locked(node)
+            self.scheduler.later(node, SYNCED_DELAY_S if goes_on else CLOSED_DELAY_S)
 
     def finish_names(self, directory: str) -> None:
         """
@@ -363,14 +368,18 @@ class Files:
             base, headers = node.pending.base, node.pending.headers
             node.has_object = True
             node.checked = self._clock.monotonic()
-            if headers.metadata.get("mtime") != format_time(node.attributes.mtime_ns):
-                # A large file's upload was begun, with its times, before the last write.
-                node.attributes = self._attributes(headers, node.attributes.mtime_ns)
+            self._take_times_locked(node)
         if base is None or not node.is_linked:
             return
         self._reader.forget(base.key)
         known = Known(base.etag, base.size, None, headers, self._clock.monotonic())
         self.tree.published(base.key, known)
+
+    def _take_times_locked(self, node: FileNode) -> None:
+        """Let a large file have the times that its upload was begun with, before the last write."""
+        headers = node.pending.headers
+        if headers.metadata.get("mtime") != format_time(node.attributes.mtime_ns):
+            node.attributes = self._attributes(headers, node.attributes.mtime_ns)
 
     def opened(self, found: Found, *, fresh: bool = False) -> FileNode:
         """Return the node of a file, as `node` does, and count a handle of it."""

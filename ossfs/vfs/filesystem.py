@@ -28,7 +28,7 @@ from ossfs.vfs.posix import Attributes, new_attributes
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Listed, Stat, Tree
 from ossfs.vfs.uploads import Uploads
-from ossfs.writeback.pending import UploadStatus
+from ossfs.writeback.values import UploadStatus
 
 MAX_SYMLINK = 4095  # bytes, Linux PATH_MAX less its NUL
 
@@ -192,7 +192,7 @@ class FileSystem:
 
     def fsync(self, fh: Fh) -> None:
         """Bring a file, content and attributes, into the bucket, as fsync does."""
-        self._files.finish(self._handles.get(fh).node)
+        self._files.finish(self._handles.get(fh).node, goes_on=True)
 
     def fsyncdir(self, path: str) -> None:
         """Make the names in a directory as safe as after a close, as its fsync does."""

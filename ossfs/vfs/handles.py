@@ -17,7 +17,7 @@ from ossfs.extents import Extent
 from ossfs.journal.records import Version
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.reader import ObjectReader, VersionReader
-from ossfs.writeback.pending import Piece
+from ossfs.writeback.values import Piece
 
 Fh = NewType("Fh", int)
 

@@ -24,8 +24,9 @@ from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.tree import Tree
 from ossfs.writeback.aborting import finish_abort
 from ossfs.writeback.details import Details, Gap, known_upload, missing, parts_of
+from ossfs.writeback.file_upload import Dropped
 from ossfs.writeback.kept import Kept, Refused, fetch_base, refuse_to_resume
-from ossfs.writeback.pending import Dropped, UploadStatus
+from ossfs.writeback.values import UploadStatus
 
 log = logging.getLogger(__name__)
 

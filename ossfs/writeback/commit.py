@@ -13,19 +13,14 @@ Threads: `commit` may be called from any thread; commits of one file exclude eac
 
 import logging
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, wait
+from collections.abc import Callable
 from typing import Any
 
-from ossfs.clock import Clock
 from ossfs.errors import (
     AlreadyExists,
-    ChecksumMismatch,
     EditConflict,
     NameTaken,
     NoSuchKey,
-    NoSuchUpload,
     ObjectTooLarge,
     OssfsError,
     PreconditionFailed,
@@ -34,30 +29,29 @@ from ossfs.errors import (
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import Version
-from ossfs.store.api import FileBody, Headers, ObjectInfo, ObjectStore, Part, Stored
+from ossfs.store.api import ObjectInfo, ObjectStore, Stored
 from ossfs.store.resolving import described_by_us, has_content
-from ossfs.transfer.parts import PartPlan, Slot
-from ossfs.transfer.pieces import CopiedPiece, Piece, SentPiece
-from ossfs.transfer.upload import MultipartUpload
 from ossfs.transfer.workers import Workers
 from ossfs.writeback.attempts import Attempt
-from ossfs.writeback.file_upload import FileUpload
-from ossfs.writeback.pending import Dropped, PendingFile, Snapshot
-from ossfs.writeback.staging import Source, StagedFile
+from ossfs.writeback.conflicts import Conflicts
+from ossfs.writeback.contents import Contents
+from ossfs.writeback.file_upload import Dropped
+from ossfs.writeback.guards import copy_to_itself, described, replaced
+from ossfs.writeback.pending import PendingFile
+from ossfs.writeback.putting import Putting
+from ossfs.writeback.staging import StagedFile
+from ossfs.writeback.uploading import Uploading
 from ossfs.writeback.uploads import FileUploads
+from ossfs.writeback.values import Snapshot
 
 log = logging.getLogger(__name__)
-
-MENDINGS = 5  # times that an object is sent again because it arrived damaged
-FILL_SIZE = 8 << 20  # bytes of the base fetched by one request
 
 
 class Committer:
     """
     Brings pending files into the bucket.
 
-    A file that is not larger than the first part of an upload is one PUT. `host` goes into
-    the names of conflict copies.
+    A file that is not larger than the first part of an upload is one PUT.
     """
 
     def __init__(
@@ -66,22 +60,22 @@ class Committer:
         store: ObjectStore,
         journal: Journal,
         workers: Workers,
-        clock: Clock,
         uploads: FileUploads,
-        host: str,
+        conflicts: Conflicts,
     ) -> None:
         self._store = store
         self._journal = journal
         self._workers = workers
-        self._clock = clock
         self._uploads = uploads
-        self._plan = uploads.plan
-        self._host = host
+        self._conflicts = conflicts
+        self._contents = Contents(store)
+        self._putting = Putting(store)
+        self._uploading = Uploading(store=store, workers=workers, uploads=uploads)
 
     @property
     def max_size(self) -> int:
         """Bytes of the largest file that can be committed."""
-        return self._plan.max_size
+        return self._uploads.plan.max_size
 
     def commit(
         self,
@@ -129,7 +123,10 @@ class Committer:
                 return
             if snapshot.has_new_content:
                 staged.sync()
-                self._promise(pending, snapshot, staged, is_synced=True)
+                upload, promised = pending.upload, snapshot
+                if upload is not None and upload.key == snapshot.key:
+                    promised = self._uploading.with_headers_of(upload, pending, snapshot)
+                self._promise(pending, promised, staged, is_synced=True)
 
     def _promise(
         self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, *, is_synced: bool
@@ -151,7 +148,8 @@ class Committer:
 
     def _commit(self, pending: PendingFile, snapshot: Snapshot) -> None:
         if pending.conflict_of is not None:
-            self._save_conflict(pending, snapshot)
+            self._commit_content(pending, snapshot)
+            self._conflicts.saved(pending, snapshot)
         try:
             if snapshot.has_new_content:
                 snapshot = self._rebased(pending, snapshot)
@@ -179,7 +177,7 @@ class Committer:
         earlier = pending.superseded() if pending.is_restored else None
         if base is None or base.key != snapshot.key or not (pending.attempts or earlier):
             return snapshot
-        current = self._replaced(base)
+        current = replaced(self._store, base)
         if current is None:
             return snapshot
         attempts = list(pending.attempts)
@@ -207,6 +205,13 @@ class Committer:
             record = upload.checkpoint.record
             if record is not None and record.crc64 is not None:
                 pending.may_have_arrived(record.crc64)
+
+    def _keep_conflict(self, pending: PendingFile, snapshot: Snapshot, cause: OssfsError) -> None:
+        """Save the local bytes beside the object that is not ours; raise EditConflict."""
+        copy = self._conflicts.settle(pending, snapshot, cause)
+        self._commit_content(pending, copy)
+        kind = NameTaken if snapshot.is_exclusive else EditConflict
+        self._conflicts.saved(pending, copy, kind)
 
     def _arrived(self, pending: PendingFile, snapshot: Snapshot) -> Version | None:
         """Return the version there if it has this very content: by our request before a crash."""
@@ -243,11 +248,11 @@ class Committer:
         """Return what is there if an earlier attempt has sent it; mended, if it is damaged."""
         is_alike = described_by_us(current, snapshot.headers) is not None
         if has_content(current, staged.whole()):
-            stored = self._described(current, snapshot)
+            stored = described(self._store, current, snapshot)
         elif pending.is_restored and is_alike and current.size == staged.size:
             # Nobody else gives an object our clock's times.
             log.warning("%s had arrived damaged before a crash; it is sent again", snapshot.key)
-            stored = self._mend(staged.whole(), snapshot)
+            stored = self._putting.mend(staged.whole(), snapshot)
         else:
             return None
         self._uploads.drop(pending)
@@ -298,19 +303,22 @@ class Committer:
         if is_synced:
             staged.sync()
         self._promise(pending, snapshot, staged, is_synced=is_synced)
-        if self._fill(pending, snapshot, staged, Extent(0, staged.size)):
+        if self._contents.fill(pending, snapshot, staged, Extent(0, staged.size)):
             # The PUT replaces the base: without it nobody could tell that it was ours.
             if is_synced:
                 staged.sync()
             self._promise(pending, snapshot, staged, is_synced=is_synced)
-        return self._put(pending, snapshot, staged)
+        pending.progress(parts_total=1)
+        stored = self._putting.put(snapshot, staged)
+        pending.progress(parts_total=1, parts_done=1, sent=staged.size)
+        return stored
 
     def _is_lasting(self, pending: PendingFile) -> bool:
         return pending.file_id is not None and self._journal.is_lasting(pending.file_id)
 
     def _commit_large(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> None:
-        upload = self._upload_of(pending, snapshot)
-        snapshot = self._with_headers_of(upload, pending, snapshot)
+        upload = self._uploading.upload_of(pending, snapshot)
+        snapshot = self._uploading.with_headers_of(upload, pending, snapshot)
         if self._is_lasting(pending):
             staged.sync()
             self._promise(pending, snapshot, staged, is_synced=True)
@@ -318,7 +326,8 @@ class Committer:
             self._promise(pending, snapshot, staged, is_synced=False)
             fd = os.dup(staged.fd)  # the commit may be faster, and close the other one
             self._in_background(fd, self._make_lasting, pending, snapshot, staged, fd)
-        stored = self._upload(pending, snapshot, staged, upload)
+        pieces = list(self._contents.pieces(pending, snapshot, staged, upload.plan))
+        stored = self._uploading.run(pending, snapshot, upload, pieces)
         version = Version(snapshot.key, stored.etag, staged.size)
         pending.settle(snapshot, version)
         if upload.checkpoint.headers != snapshot.headers:
@@ -333,213 +342,6 @@ class Committer:
             is_current = pending.file_id is not None and pending.generation == snapshot.generation
             if is_current and pending.is_committing and not pending.is_discarded:
                 self._promise(pending, snapshot, staged, is_synced=True)
-
-    def _upload_of(self, pending: PendingFile, snapshot: Snapshot) -> FileUpload:
-        """Return the upload that the commit goes on with."""
-        if pending.upload_key not in (None, snapshot.key):
-            self._uploads.drop(pending)
-        with pending.lock:
-            upload = pending.upload or self._uploads.begin(pending)
-            upload.checkpoint.generation = snapshot.generation
-            outdated = list(upload.outdated())
-        wait(outdated)
-        return upload
-
-    def _with_headers_of(
-        self, upload: FileUpload, pending: PendingFile, snapshot: Snapshot
-    ) -> Snapshot:
-        """
-        Let the times that nobody has set be those at which the upload was begun.
-
-        CreateUpload is what carries headers; others need a copy of the object behind it.
-        """
-        created = upload.checkpoint.headers
-        with pending.lock:
-            is_near = upload.is_own and is_same_besides(created, snapshot.headers, pending.implicit)
-            if is_near and pending.headers is snapshot.headers:
-                pending.describe(created, pending.implicit)
-        return snapshot._replace(headers=created) if is_near else snapshot
-
-    def _put(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
-        body, base = FileBody(staged.fd, Extent(0, staged.size)), snapshot.base
-        guard = self._guard(snapshot, self._store.capabilities.conditional_put)
-        if base is not None and (current := self._replaced(base)):
-            return self._ours(current, body, snapshot)
-        self._progress(pending, parts_total=1)
-        try:
-            stored = self._store.put(
-                snapshot.key,
-                body,
-                snapshot.headers,
-                if_match=guard,
-                forbid_overwrite=self._forbids(snapshot),
-            )
-        except ChecksumMismatch:
-            stored = self._mend(body, snapshot)
-        except PreconditionFailed:
-            current = None if base is None else self._replaced(base)
-            if current is None:
-                raise
-            stored = self._ours(current, body, snapshot)
-        self._progress(pending, parts_total=1, parts_done=1, sent=staged.size)
-        return stored
-
-    def _guard(self, snapshot: Snapshot, is_conditional: bool) -> str | None:
-        """
-        Return the etag that a write names, where the store can refuse to replace another.
-
-        It closes the gap behind the look at the base; the look stays, because a server that
-        does not know the condition ignores it.
-        """
-        base = snapshot.base
-        is_same = base is not None and base.key == snapshot.key
-        return base.etag if base is not None and is_same and is_conditional else None
-
-    def _forbids(self, snapshot: Snapshot) -> bool:
-        """Say whether a write is to fail when an object has the name, and the store can do it."""
-        return snapshot.is_exclusive and self._store.capabilities.forbid_overwrite
-
-    def _ours(self, current: ObjectInfo, body: FileBody, snapshot: Snapshot) -> Stored:
-        """Return the version there if it is our own PUT, whose answer we never saw."""
-        if not has_content(current, body):
-            raise EditConflict(f"{snapshot.key} was changed by somebody else")
-        return self._described(current, snapshot)
-
-    def _described(self, current: ObjectInfo, snapshot: Snapshot) -> Stored:
-        """Give an object that an earlier attempt made the attributes that were set since."""
-        stored = described_by_us(current, snapshot.headers)
-        if stored is not None:
-            return stored
-        if current.size > self._store.limits.max_copy:
-            log.warning("attributes of %s are those of an earlier attempt", snapshot.key)
-            return Stored(current.etag, current.crc64, current.version_id)
-        return self._copy_to_itself(Version(snapshot.key, current.etag, current.size), snapshot)
-
-    def _mend(self, body: FileBody, snapshot: Snapshot) -> Stored:
-        """
-        Replace what a request of ours has made of bytes that were damaged on their way.
-
-        One on a condition is not repeated by itself, because its condition holds no more.
-        ChecksumMismatch: they are damaged each time.
-        """
-        left = MENDINGS
-        while True:
-            left -= 1
-            is_conditional = self._store.capabilities.conditional_put
-            etag = self._store.head(snapshot.key).etag if is_conditional else None
-            try:
-                return self._store.put(snapshot.key, body, snapshot.headers, if_match=etag)
-            except ChecksumMismatch:
-                if not left:
-                    raise
-
-    def _upload(
-        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, upload: FileUpload
-    ) -> Stored:
-        pieces = list(self._pieces(pending, snapshot, staged, upload.plan))
-        return self._run_upload(pending, snapshot, upload, pieces)
-
-    def _run_upload(
-        self, pending: PendingFile, snapshot: Snapshot, upload: FileUpload, pieces: list[Piece]
-    ) -> Stored:
-        slots = {piece.number: Slot(piece.number, piece.extent) for piece in pieces}
-        # Copies that are made now are made under If-Match.
-        is_checked = upload.checkpoint.upload_id is None and any(
-            isinstance(piece, CopiedPiece) for piece in pieces
-        )
-
-        def check_base() -> None:
-            if snapshot.base is None or is_checked:
-                return
-            if self._replaced(snapshot.base) is not None:
-                raise EditConflict(f"{snapshot.key} was changed by somebody else")
-
-        def arrived(part: Part) -> None:
-            with pending.lock:
-                upload.mark_current(slots[part.number])
-                pending.parts_done += 1
-                pending.sent += part.size
-
-        run = MultipartUpload(
-            store=self._store,
-            workers=self._workers,
-            key=snapshot.key,
-            headers=upload.checkpoint.headers,
-            pieces=pieces,
-            checkpoint=upload.checkpoint,
-            opened=lambda: self._uploads.opened(upload),
-            on_part=arrived,
-            is_cancelled=lambda: pending.is_discarded,
-            before_complete=check_base,
-            is_current=upload.is_current,
-            under_way=lambda: self._under_way(pending, upload),
-            if_match=self._guard(snapshot, self._store.capabilities.conditional_complete),
-            forbid_overwrite=self._forbids(snapshot),
-            replaces=None if snapshot.base is None else snapshot.base.etag,
-        )
-        self._progress(pending, parts_total=len(pieces))
-        try:
-            return run.run()
-        except NoSuchUpload:  # somebody aborted it: once more, from the first part
-            log.warning("upload of %s was aborted by somebody else; starting again", snapshot.key)
-            self._progress(pending, parts_total=len(pieces))
-            return run.run()
-
-    def _under_way(self, pending: PendingFile, upload: FileUpload) -> dict[int, Future[Part]]:
-        with pending.lock:
-            return upload.under_way()
-
-    def _pieces(
-        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, plan: PartPlan
-    ) -> Iterator[Piece]:
-        """Yield what the parts are made from: bytes from here, or ranges of the base."""
-        base, limits = snapshot.base, self._store.limits
-
-        def is_base(extent: Extent) -> bool:
-            return base is not None and staged.is_base(extent)
-
-        for slot, is_copy in _joined(plan.slots(staged.size), is_base, limits.max_copy):
-            fits = limits.min_part <= slot.extent.size <= limits.max_copy
-            if base is not None and is_copy and fits:
-                yield CopiedPiece(slot.number, slot.extent, base.key, base.etag)
-            else:
-                yield self._sent(pending, snapshot, staged, slot)
-
-    def _sent(
-        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, slot: Slot
-    ) -> SentPiece:
-        def open_body() -> FileBody:
-            self._fill(pending, snapshot, staged, slot.extent)
-            return FileBody(staged.fd, slot.extent)
-
-        return SentPiece(slot.number, slot.extent, open_body)
-
-    def _fill(
-        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, extent: Extent
-    ) -> bool:
-        """
-        Fetch the bytes of `extent` that are only in the base; False: there were none.
-
-        PreconditionFailed.
-        """
-        with pending.lock:
-            runs = [run.extent for run in staged.runs(extent) if run.source is Source.BASE]
-        for run in runs:
-            assert snapshot.base is not None  # noqa: S101 - only a base shows through
-            for start in range(run.start, run.stop, FILL_SIZE):
-                wanted = Extent(start, min(start + FILL_SIZE, run.stop))
-                fetched = self._store.get(snapshot.base.key, wanted, if_match=snapshot.base.etag)
-                with pending.lock:
-                    staged.fill(wanted, fetched.data)
-        return bool(runs)
-
-    def _replaced(self, base: Version) -> ObjectInfo | None:
-        """Return the version that has taken the place of `base`; None: it is still there."""
-        try:
-            info = self._store.head(base.key)
-        except NoSuchKey:
-            raise EditConflict(f"{base.key} was deleted by somebody else") from None
-        return None if info.etag == base.etag else info
 
     # Attributes
 
@@ -559,126 +361,13 @@ class Committer:
         base = snapshot.base
         assert base is not None  # noqa: S101 - without new content there is an object
         if base.size <= self._store.limits.max_copy:
-            stored = self._copy_to_itself(base, snapshot)
+            stored = copy_to_itself(self._store, base, snapshot)
         else:
-            upload = self._upload_of(pending, snapshot)
-            runs = _joined(
-                upload.plan.slots(base.size), lambda _: True, self._store.limits.max_copy
-            )
-            pieces: list[Piece] = [
-                CopiedPiece(slot.number, slot.extent, base.key, base.etag) for slot, _ in runs
-            ]
-            stored = self._run_upload(pending, snapshot, upload, pieces)
+            upload = self._uploading.upload_of(pending, snapshot)
+            pieces = list(self._contents.copies(snapshot, upload.plan))
+            stored = self._uploading.run(pending, snapshot, upload, pieces)
         return Version(snapshot.key, stored.etag, base.size)
-
-    def _copy_to_itself(self, base: Version, snapshot: Snapshot) -> Stored:
-        try:
-            return self._store.copy(
-                base.key, snapshot.key, if_match=base.etag, headers=snapshot.headers
-            )
-        except PreconditionFailed:  # a copy gives an object made of parts another etag
-            info = self._store.head(base.key)
-            earlier = described_by_us(info, snapshot.headers) if info.size == base.size else None
-            if earlier is None:
-                raise
-            return earlier
-
-    # Conflicts
-
-    def _keep_conflict(self, pending: PendingFile, snapshot: Snapshot, cause: OssfsError) -> None:
-        """Save the local bytes beside the object that is not ours; raise EditConflict."""
-        staged = pending.staged
-        if not snapshot.has_new_content or staged is None:
-            log.warning("attributes of %s are not changed: %s", snapshot.key, cause)
-            pending.settle(snapshot, snapshot.base or Version(snapshot.key, "", 0))
-            raise EditConflict(f"{snapshot.key} was changed by somebody else") from cause
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock.now_ns() / 1e9))
-        name = f"{snapshot.key}.conflict-{self._host}-{stamp}"
-        if staged.needs_base(Extent(0, staged.size)):
-            self._keep_locally(pending, snapshot, staged, cause)
-        self._uploads.drop(pending)
-        with pending.lock:
-            pending.conflict_of = snapshot.key
-            pending.key, pending.base, pending.is_exclusive = name, None, False
-            if pending.file_id is not None:
-                self._journal.rename_file(pending.file_id, name)
-        copy = snapshot._replace(key=name, base=None, is_exclusive=False)
-        self._save_conflict(pending, copy, NameTaken if snapshot.is_exclusive else EditConflict)
-
-    def _save_conflict(
-        self, pending: PendingFile, copy: Snapshot, kind: type[EditConflict] = EditConflict
-    ) -> None:
-        """Make the local bytes the conflict copy, now or at a later attempt; EditConflict."""
-        self._commit_content(pending, copy)
-        with pending.lock:
-            key, pending.conflict_of = pending.conflict_of, None
-        log.error(
-            "%s was changed by somebody else during an edit; the edit is saved as %s",
-            key, copy.key,
-        )  # fmt: skip
-        raise kind(f"{key} was changed; the edit is saved as {copy.key}")
-
-    def _keep_locally(
-        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, cause: OssfsError
-    ) -> None:
-        message = (
-            f"{snapshot.key} was changed by somebody else during an edit, and bytes of the old"
-            f" version are missing here; what was written is kept as {staged.name}"
-        )
-        self._uploads.drop(pending)
-        if pending.file_id is not None:
-            self._journal.conflicted(pending.file_id, message)
-        pending.abandon(message)
-        log.error("%s", message)
-        raise EditConflict(message) from cause
 
     def abort(self, dropped: Dropped) -> None:
         """Abort the upload of a file that was unlinked; a failure is left to the next mount."""
         self._uploads.abort(dropped)
-
-    # Progress
-
-    def _progress(
-        self, pending: PendingFile, *, parts_total: int, parts_done: int = 0, sent: int = 0
-    ) -> None:
-        with pending.lock:
-            pending.parts_total, pending.parts_done, pending.sent = parts_total, parts_done, sent
-
-
-def _joined(
-    slots: Iterable[Slot], is_base: Callable[[Extent], bool], max_copy: int
-) -> Iterator[tuple[Slot, bool]]:
-    """
-    Yield the parts of an object, and whether each is the base's.
-
-    Neighbours that are the base's are joined, up to the largest copy, under the number of
-    the first of them: so numbers still follow from offsets alone.
-    """
-    joined: Slot | None = None
-    for slot in slots:
-        if not is_base(slot.extent):
-            if joined is not None:
-                yield joined, True
-            joined = None
-            yield slot, False
-        elif joined is not None and slot.extent.stop - joined.extent.start <= max_copy:
-            joined = Slot(joined.number, Extent(joined.extent.start, slot.extent.stop))
-        else:
-            if joined is not None:
-                yield joined, True
-            joined = slot
-    if joined is not None:
-        yield joined, True
-
-
-def is_same_besides(one: Headers, other: Headers, names: frozenset[str]) -> bool:
-    """Say whether two sets of headers differ in nothing but metadata of these names."""
-
-    def without(metadata: Mapping[str, str]) -> dict[str, str]:
-        return {name: value for name, value in metadata.items() if name not in names}
-
-    return (
-        one.content_type == other.content_type
-        and one.standard == other.standard
-        and without(one.metadata) == without(other.metadata)
-    )

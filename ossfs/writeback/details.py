@@ -18,7 +18,7 @@ from ossfs.extents import Extent, ExtentSet
 from ossfs.journal.records import Content, FileRecord, FileState, UploadRecord, Version
 from ossfs.store.limits import OSS_LIMITS
 from ossfs.transfer.parts import PartPlan
-from ossfs.writeback.pending import UploadStatus
+from ossfs.writeback.values import UploadStatus
 
 BASE = "base"
 """Only the version that the edit is based on has these bytes."""

@@ -24,8 +24,8 @@ from ossfs.store.resolving import crc_of_body
 from ossfs.transfer.parts import Slot
 from ossfs.transfer.pieces import send_part
 from ossfs.transfer.workers import Workers
+from ossfs.writeback.changing import ChangedFile
 from ossfs.writeback.file_upload import FileUpload, Flight
-from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.uploads import FileUploads
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class EagerParts:
         self._workers = workers
         self._uploads = uploads
 
-    def written(self, pending: PendingFile, extent: Extent) -> None:
+    def written(self, pending: ChangedFile, extent: Extent) -> None:
         """
         Take note of a write; the lock of `pending` is held.
 
@@ -65,7 +65,7 @@ class EagerParts:
             run.goal, run.part_size = slot.extent.stop, slot.extent.size
         self._slow_down(pending)
 
-    def _upload(self, pending: PendingFile) -> FileUpload | None:
+    def _upload(self, pending: ChangedFile) -> FileUpload | None:
         """Return the upload that full parts are sent to; None: there can be none now."""
         is_renamed = pending.upload_key not in (None, pending.key)  # the commit begins anew
         if pending.is_discarded or pending.is_abandoned or is_renamed:
@@ -73,7 +73,7 @@ class EagerParts:
         upload = pending.upload or self._uploads.begin(pending)
         return None if upload.is_stopped else upload
 
-    def _send(self, pending: PendingFile, upload: FileUpload, slot: Slot) -> None:
+    def _send(self, pending: ChangedFile, upload: FileUpload, slot: Slot) -> None:
         if pending.staged is None or upload.is_known(slot.number):
             return
         # The staging file may be closed at any moment; this descriptor is the flight's own.
@@ -81,13 +81,13 @@ class EagerParts:
         upload.launch(slot, partial(self._submit, pending, upload, fd))
 
     def _submit(
-        self, pending: PendingFile, upload: FileUpload, fd: int, flight: Flight
+        self, pending: ChangedFile, upload: FileUpload, fd: int, flight: Flight
     ) -> Future[Part]:
         future = self._workers.submit(self._fly, pending, upload, fd, flight)
         future.add_done_callback(lambda done: self._landed(done, pending, upload, fd, flight))
         return future
 
-    def _slow_down(self, pending: PendingFile) -> None:
+    def _slow_down(self, pending: ChangedFile) -> None:
         while (
             (upload := pending.upload) is not None
             and not upload.is_stopped
@@ -95,7 +95,7 @@ class EagerParts:
         ):
             pending.lock.wait()
 
-    def _fly(self, pending: PendingFile, upload: FileUpload, fd: int, flight: Flight) -> Part:
+    def _fly(self, pending: ChangedFile, upload: FileUpload, fd: int, flight: Flight) -> Part:
         """Send one part, unless the store has these bytes already."""
         if pending.is_discarded or upload.is_stopped:
             raise UploadCancelled(f"{upload.key} is not uploaded any more")
@@ -113,7 +113,7 @@ class EagerParts:
     def _landed(
         self,
         done: Future[Part],
-        pending: PendingFile,
+        pending: ChangedFile,
         upload: FileUpload,
         fd: int,
         flight: Flight,

@@ -12,8 +12,11 @@ Threads: all of it is guarded by the lock of the `PendingFile` it belongs to, bu
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
+from typing import NamedTuple
 
 from ossfs.extents import Extent
+from ossfs.journal.records import AbortRecord, IntentId, UploadRecord
 from ossfs.store.api import Part
 from ossfs.transfer.parts import PartPlan, Slot
 from ossfs.writeback.checkpoint import JournalCheckpoint
@@ -94,12 +97,12 @@ class FileUpload:
         return True
 
     def fail(self, flight: "Flight") -> bool:
-        """Take note that a part has not arrived; return whether its bytes are the present ones."""
+        """Take note that a part has not arrived; return whether it was still wanted."""
         if self._flights.get(flight.slot.number) is not flight:
             return False
-        self.is_stopped = True
+        was_stopped, self.is_stopped = self.is_stopped, True
         del self._flights[flight.slot.number]
-        return True
+        return not was_stopped
 
     def under_way(self) -> dict[int, Future[Part]]:
         """Return the parts of the present bytes that are on their way."""
@@ -109,9 +112,37 @@ class FileUpload:
             if flight.future is not None
         }
 
+    def flights(self) -> list[Future[Part]]:
+        """Return all parts on their way, whatever bytes they hold."""
+        return [*self.under_way().values(), *self._outdated]
+
     def outdated(self) -> list[Future[Part]]:
         """Return the parts on their way that hold older bytes: nothing may overtake them."""
         return self._outdated
+
+
+class Dropped(NamedTuple):
+    """An upload that is to be aborted when nothing of it is on its way any more."""
+
+    record: AbortRecord | None
+    flights: list[Future[Part]]
+    upload: FileUpload | None
+    recovered: UploadRecord | None
+
+    def known(self) -> AbortRecord | None:
+        """
+        Return what is to be aborted, once all have landed; None: nothing was begun.
+
+        The first of them may have begun the upload after the journal let go of it, which it
+        also does when another file gets the name. It knows both by the same number.
+        """
+        known = self.recovered if self.upload is None else self.upload.checkpoint.record
+        if self.record is not None:
+            upload_id = None if known is None else known.upload_id
+            return replace(self.record, upload_id=self.record.upload_id or upload_id)
+        if known is None:
+            return None
+        return AbortRecord(IntentId(known.row), known.key, known.planned_ns, known.upload_id)
 
 
 class Flight:

@@ -38,9 +38,10 @@ from ossfs.store.api import ObjectStore
 from ossfs.writeback.aborting import finish_abort
 from ossfs.writeback.details import Details, describe, detailed
 from ossfs.writeback.lost import LOST_NAME, lost_files
-from ossfs.writeback.pending import PendingFile, UploadStatus
+from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.restoring import restore
 from ossfs.writeback.staging import StagingArea
+from ossfs.writeback.values import UploadStatus
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ossfs.writeback.details import Details
-from ossfs.writeback.pending import UploadStatus
+from ossfs.writeback.values import UploadStatus
 
 log = logging.getLogger(__name__)
 

@@ -34,9 +34,10 @@ from ossfs.writeback.lost import (
     set_journal_aside,
     set_staging_aside,
 )
-from ossfs.writeback.pending import PendingFile, UploadStatus
+from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.restoring import restore
 from ossfs.writeback.staging import StagingArea
+from ossfs.writeback.values import UploadStatus
 
 log = logging.getLogger(__name__)
 

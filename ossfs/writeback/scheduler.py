@@ -49,7 +49,7 @@ class Scheduler(Generic[W]):
         *,
         commit: Callable[[W], None],
         clock: Clock,
-        threads: int = 4,
+        threads: int = 16,
         describe: Callable[[W], str] = lambda file: f"{file.key} is not in the bucket yet",
     ) -> None:
         self._commit = commit

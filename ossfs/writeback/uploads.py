@@ -19,10 +19,10 @@ from ossfs.store.api import ObjectStore
 from ossfs.transfer.opening import open_upload
 from ossfs.transfer.parts import PartPlan
 from ossfs.writeback.aborting import NotAborted, finish_abort
+from ossfs.writeback.changing import ChangedFile
 from ossfs.writeback.checkpoint import JournalCheckpoint
-from ossfs.writeback.file_upload import FileUpload
+from ossfs.writeback.file_upload import Dropped, FileUpload
 from ossfs.writeback.kept import Kept
-from ossfs.writeback.pending import Dropped, PendingFile
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class FileUploads:
         self._kept = kept
         self._clock = clock
 
-    def begin(self, pending: PendingFile) -> FileUpload:
+    def begin(self, pending: ChangedFile) -> FileUpload:
         """Give a file, whose lock is held and which has none, an upload."""
         assert pending.file_id is not None  # noqa: S101 - new content is in the journal
         record, pending.recovered = pending.recovered, None
@@ -59,7 +59,7 @@ class FileUploads:
         pending.upload = FileUpload(checkpoint, plan, is_own=record is None)
         return pending.upload
 
-    def plan_of(self, pending: PendingFile) -> PartPlan:
+    def plan_of(self, pending: ChangedFile) -> PartPlan:
         """Return the parts of a file: those of its upload if there is one under its key."""
         with pending.lock:
             if pending.upload_key != pending.key:
@@ -84,7 +84,7 @@ class FileUploads:
         with upload.opening:
             return open_upload(self._store, checkpoint, upload.key, checkpoint.headers)
 
-    def drop(self, pending: PendingFile) -> None:
+    def drop(self, pending: ChangedFile) -> None:
         """Abort the upload of a file, if it has one: it cannot be used any more."""
         dropped = pending.drop_upload()
         if dropped is not None:

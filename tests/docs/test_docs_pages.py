@@ -13,7 +13,7 @@ from ossfs.cli.main import COMMANDS
 from ossfs.cli.state import Record
 from ossfs.config.groups import CacheConfig
 from ossfs.journal.schema import MIGRATIONS
-from ossfs.writeback.pending import UploadStatus
+from ossfs.writeback.values import UploadStatus
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
