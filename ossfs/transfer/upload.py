@@ -134,11 +134,14 @@ class MultipartUpload:
 
     def _held_parts(self, besides: Container[int]) -> dict[int, Part]:
         """Return the parts the store holds that are what we would send, but for `besides`."""
-        there = {**(self._checkpoint.held or {}), **self._checkpoint.parts}
+        acknowledged = self._checkpoint.parts
+        there = {**(self._checkpoint.held or {}), **acknowledged}
         held = {}
         for piece in self._pieces:
             part = there.get(piece.number)
-            if part is None or piece.number in besides or not self._is_ours(part, piece):
+            if part is None or piece.number in besides:
+                continue
+            if not self._is_ours(part, piece, acknowledged.get(piece.number)):
                 continue
             held[part.number] = part
             self._on_part(part)
@@ -147,10 +150,9 @@ class MultipartUpload:
                      len(self._pieces))  # fmt: skip
         return held
 
-    def _is_ours(self, part: Part, piece: Piece) -> bool:
+    def _is_ours(self, part: Part, piece: Piece, known: Part | None) -> bool:
         if part.size != piece.size:
             return False
-        known = self._checkpoint.parts.get(part.number)
         if known is not None and self._is_current(part.number):
             return True
         expected = piece.local_crc64()

@@ -95,6 +95,11 @@ class JournalCheckpoint:
         with self._lock:
             return dict(self._parts)
 
+    def there(self, number: int) -> Part | None:
+        """Return a part that the store has, as far as is known."""
+        with self._lock:
+            return self._parts.get(number) or (self._held or {}).get(number)
+
     @property
     def held(self) -> Mapping[int, Part] | None:
         """What the store said it holds, in this process."""

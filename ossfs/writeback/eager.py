@@ -76,6 +76,7 @@ class EagerParts:
     def _send(self, pending: ChangedFile, upload: FileUpload, slot: Slot) -> None:
         if pending.staged is None or upload.is_known(slot.number):
             return
+        upload.describe(pending.headers)
         # The staging file may be closed at any moment; this descriptor is the flight's own.
         fd = os.dup(pending.staged.fd)
         upload.launch(slot, partial(self._submit, pending, upload, fd))
@@ -102,7 +103,7 @@ class EagerParts:
         checkpoint, number = upload.checkpoint, flight.slot.number
         upload_id = self._uploads.opened(upload)
         body = FileBody(fd, flight.slot.extent)
-        part = checkpoint.parts.get(number) or (checkpoint.held or {}).get(number)
+        part = checkpoint.there(number)
         if part is None or part.size != body.size or part.crc64 != crc_of_body(body):
             part = send_part(self._store, upload.key, upload_id, number, body)
         with pending.lock:

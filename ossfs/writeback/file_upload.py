@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ossfs.extents import Extent
 from ossfs.journal.records import AbortRecord, IntentId, UploadRecord
-from ossfs.store.api import Part
+from ossfs.store.api import Headers, Part
 from ossfs.transfer.parts import PartPlan, Slot
 from ossfs.writeback.checkpoint import JournalCheckpoint
 
@@ -41,6 +41,11 @@ class FileUpload:
     def key(self) -> str:
         """The key it was begun for."""
         return self.checkpoint.key
+
+    def describe(self, headers: Headers) -> None:
+        """Take note of the headers that it is to begin with, unless it has begun."""
+        if not self._flights and self.checkpoint.upload_id is None:
+            self.checkpoint.headers = headers
 
     @property
     def unsent(self) -> int:

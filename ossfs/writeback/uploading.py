@@ -38,6 +38,7 @@ class Uploading:
         with pending.lock:
             upload = pending.upload or self._uploads.begin(pending)
             upload.checkpoint.generation = snapshot.generation
+            upload.describe(snapshot.headers)
             outdated = list(upload.outdated())
         wait(outdated)
         return upload

@@ -216,6 +216,21 @@ def test_times_are_those_of_the_beginning(core, sh):
         assert seen.st_mtime_ns == other.os.stat("/f").st_mtime_ns
 
 
+def test_times_are_those_of_the_last_write_when_nothing_is_sent_ahead(core, sh):
+    """The upload begins with the close, and takes along what is known by then."""
+    fd = sh.open("/f", NEW)
+    for offset in reversed(range(0, 5000, 500)):
+        core.clock.advance(5)
+        sh.pwrite(fd, bytes(500), offset)
+    written_ns = sh.fstat(fd).st_mtime_ns
+    core.clock.advance(5)
+    sh.close(fd)
+
+    assert written_ns == sh.stat("/f").st_mtime_ns
+    with core.mounted() as other:
+        assert written_ns == other.os.stat("/f").st_mtime_ns
+
+
 def test_times_and_modes_that_were_set_are_kept(core, life, sh):
     """They cost a copy of the object onto itself."""
     fd = written(sh)
