@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from ossfs.errors import OssfsError
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import DeletionRecord
+from ossfs.journal.records import DeletionRecord, IntentId
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.keys import split
 from ossfs.vfs.leftovers import RETRY_DELAY_S, Leftovers
@@ -68,7 +68,7 @@ class Unlinking:
         journal knows. The errors of `ObjectStore.delete`.
         """
         is_open = node.handles > 0
-        deletion = None
+        deletion, intent = None, None
         with self.stopped(node):
             base = node.pending.base
             has_object = node.has_object or node.pending.was_sent
@@ -77,13 +77,32 @@ class Unlinking:
                 deletion = DeletionRecord(intent, base.key, base.etag)
             elif has_object:
                 self.claim(node.key)  # it may be that of another file, which is still read
-                self._store.delete(node.key)
+                intent = self._delete_promised(node)
                 self.replaced(node.key)
         self.displace(node)
+        if deletion is None and intent is not None:
+            self._journal.end_deletion(intent)
         if deletion is not None:
             self._orphan(node, deletion)
         self._tree.gone(node.key)
         self._reader.forget(node.key)
+
+    def _delete_promised(self, node: FileNode) -> IntentId | None:
+        """
+        Delete a file's object; when an edit of it is promised, return the journal's note.
+
+        Without the note, a crash would find an edit of an object that somebody has deleted.
+        """
+        base, intent = node.pending.base, None
+        if base is not None and base.key == node.key and node.pending.file_id is not None:
+            intent = self._journal.begin_deletion(base.key, base.etag)
+        try:
+            self._store.delete(node.key)
+        except BaseException:
+            if intent is not None:
+                self._journal.end_deletion(intent)
+            raise
+        return intent
 
     def _orphan(self, node: FileNode, deletion: DeletionRecord) -> None:
         """Hide the object of a file without a name until its last close."""

@@ -161,13 +161,17 @@ def finish_deletions(ledger: Ledger, journal: Journal, store: ObjectStore) -> No
     Delete the objects that were unlinked while open, if they still are those versions.
 
     A file that was promised replaces what was unlinked under its name, or has already done
-    so, perhaps with the same etag. What the store refuses is logged, and tried again at the
-    next mount.
+    so, perhaps with the same etag; but a promised edit of the very version that is to go was
+    unlinked with it. What the store refuses is logged, and tried again at the next mount.
     """
-    promised = {file.key for file in ledger.files if file.state is FileState.PROMISED}
+    promised = {file.key: file for file in ledger.files if file.state is FileState.PROMISED}
     for record in ledger.deletions:
-        if record.key in promised:
-            continue
+        file = promised.get(record.key)
+        if file is not None:
+            base = file.base
+            if base is None or (base.key, base.etag) != (record.key, record.etag):
+                continue
+            journal.discard(file.id)
         try:
             delete_version(record, store)
         except StoreError as error:
