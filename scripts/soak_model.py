@@ -11,6 +11,7 @@ The rules, which are those of docs/durability.md:
 - A file that was never closed or synced may be missing; then nothing else is there, but what
   it was renamed over.
 - A rename or unlink that returned 0 has happened; one under way has happened or has not.
+  Of a rename over a file that is open, the first half may have happened: the target is gone.
 - Mode and time that were set on a closed file stay, and those set before a close go with it.
 
 Nothing of the client is used here, and nothing of the load.
@@ -208,6 +209,10 @@ class Replay:
             other = copy.deepcopy(self.names)
             getattr(self, f"_end_{event['op']}")(event, names=other)
             yield other
+            target = self.names.get(event.get("to", ""))
+            if target is not None and self._is_open(target):
+                # libfuse has hidden it, as for an unlink, and has not begun to rename.
+                yield {name: file for name, file in self.names.items() if file is not target}
 
     def problems(self, seen: Mapping[str, Seen]) -> list[str]:
         """Say what is there and must not be, or the other way round; empty: all is well."""

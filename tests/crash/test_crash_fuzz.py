@@ -128,6 +128,15 @@ def test_names(story):
     assert moving.problems(g=ONE)
 
 
+def test_a_rename_over_an_open_file(story):
+    """The target may be gone and the source not there yet: libfuse does it in two steps."""
+    told = story(f=OLD, g=ONE).did("open", path="g", fd=7, trunc=False)
+    told.did("rename", path="f", to="g", ends=False)
+
+    assert [] == told.problems(f=OLD)
+    assert told.problems(g=ONE)
+
+
 def test_names_that_nobody_made(story):
     """But those of an rsync that did not end, when they hold what it copies."""
     files = {"d/f": [*ONE, 0o600, 7]}
