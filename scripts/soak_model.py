@@ -329,8 +329,7 @@ class Replay:
         file.may_be_committed()
 
     def _end_cp(self, event: Event) -> None:
-        self.names[event["path"]].is_copied = False
-        self.names[event["path"]].settled(is_loose=self._is_loose)
+        self._copied(self.names[event["path"]])
 
     def _begin_rsync(self, event: Event) -> None:
         self._run_program()
@@ -346,8 +345,13 @@ class Replay:
 
     def _end_rsync(self, event: Event) -> None:
         for name in event["files"]:
-            self.names[name].is_copied = False
-            self.names[name].settled(is_loose=self._is_loose)
+            self._copied(self.names[name])
+
+    def _copied(self, file: File) -> None:
+        """Take note that a program has closed a file; one without a byte waits for its release."""
+        file.is_copied = False
+        if file.latest != EMPTY:
+            file.settled(is_loose=self._is_loose)
 
 
 def _nothing(_: Event) -> None:
