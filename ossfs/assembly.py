@@ -250,6 +250,7 @@ def _file_system(
         clock=parts.clock,
     )
     files.adopt(promised, is_due=is_due)
+    files.markers.restore(journal.load().markers)
     return fs
 
 

@@ -351,7 +351,7 @@ class Mounting:
 
     def is_clean(self):
         """Say whether journal and staging folder are empty."""
-        tables = ("files", "uploads", "parts", "moves", "deletions", "aborts")
+        tables = ("files", "uploads", "parts", "moves", "deletions", "aborts", "markers")
         return not self.staged() and not any(self.journal(table) for table in tables)
 
 

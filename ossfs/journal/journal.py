@@ -446,6 +446,21 @@ class Journal:
         with self._transaction(lasting=True) as db:
             db.execute("DELETE FROM deletions WHERE id = ?", (deletion,))
 
+    # Directories
+
+    def describe_directory(self, directory: str, headers: Headers) -> None:
+        """Record that the marker of a directory is to have these attributes."""
+        with self._transaction(lasting=False) as db:
+            db.execute(
+                "INSERT OR REPLACE INTO markers VALUES (?, ?, ?)",
+                (directory, *header_columns(headers)),
+            )
+
+    def directory_described(self, directory: str) -> None:
+        """Record that the marker has them, or that the directory is gone."""
+        with self._transaction(lasting=False) as db:
+            db.execute("DELETE FROM markers WHERE key = ?", (directory,))
+
     # Reading back
 
     def load(self) -> Ledger:

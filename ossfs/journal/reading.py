@@ -13,11 +13,12 @@ from ossfs.journal.records import (
     FileRecord,
     IntentId,
     Ledger,
+    MarkerRecord,
     MoveRecord,
     Unreadable,
     UploadRecord,
 )
-from ossfs.journal.rows import file_record, load_crc, move_record, upload_record
+from ossfs.journal.rows import file_record, headers_of, load_crc, move_record, upload_record
 from ossfs.store.api import Part
 
 
@@ -39,6 +40,12 @@ def read_ledger(db: sqlite3.Connection, *, boot: str) -> Ledger:
             AbortRecord(IntentId(id_), key, planned_ns, upload_id)
             for id_, key, planned_ns, upload_id in db.execute(
                 "SELECT id, key, planned_ns, upload_id FROM aborts ORDER BY id"
+            )
+        ],
+        markers=[
+            MarkerRecord(key, headers_of(content_type, metadata))
+            for key, content_type, metadata in db.execute(
+                "SELECT key, content_type, metadata FROM markers ORDER BY key"
             )
         ],
         unreadable=unreadable,

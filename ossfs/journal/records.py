@@ -171,6 +171,14 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkerRecord:
+    """Attributes of a directory that its marker does not have yet."""
+
+    key: str
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Everything in the journal, as found at start."""
 
@@ -178,4 +186,5 @@ class Ledger:
     moves: Sequence[MoveRecord] = field(default_factory=tuple)
     deletions: Sequence[DeletionRecord] = field(default_factory=tuple)
     aborts: Sequence[AbortRecord] = field(default_factory=tuple)
+    markers: Sequence[MarkerRecord] = field(default_factory=tuple)
     unreadable: Sequence[Unreadable] = field(default_factory=tuple)

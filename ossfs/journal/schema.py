@@ -76,4 +76,11 @@ MIGRATIONS = [
         upload_id   TEXT             -- the store's; NULL: its answer never came
     );
     """,
+    """
+    CREATE TABLE markers (           -- attributes of directories that are not in the bucket yet
+        key         TEXT PRIMARY KEY,-- ends in a slash
+        content_type TEXT,
+        metadata    TEXT NOT NULL    -- as in files
+    ) WITHOUT ROWID;
+    """,
 ]

@@ -179,6 +179,12 @@ class Directories:
             if state.entries is None:
                 state.entries, state.listed = {}, state.marker_made
 
+    def marked(self, directory: str) -> None:
+        """Take note that a directory has a marker, or will have one soon."""
+        with self._lock:
+            state = self._state_locked(directory)
+            state.has_marker, state.marker_made = True, self._clock.monotonic()
+
     def forget(self, directory: str) -> None:
         """Know nothing of the directory and all below it."""
         with self._lock:

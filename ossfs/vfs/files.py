@@ -22,6 +22,7 @@ from ossfs.journal.journal import Journal
 from ossfs.journal.records import Version
 from ossfs.store.api import Headers, ObjectStore
 from ossfs.vfs.leftovers import RETRY_DELAY_S, Leftover, Leftovers
+from ossfs.vfs.markers import Marker, Markers
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.pages import KernelPages
 from ossfs.vfs.posix import Attributes, format_time, read_attributes
@@ -75,11 +76,14 @@ class Files:
         self.kept = kept
         """Drafts and conflicts, of this mount and of those before it."""
         self.pages = KernelPages()
-        self.scheduler: Scheduler[FileNode | Leftover] = Scheduler(
+        self.scheduler: Scheduler[FileNode | Leftover | Marker] = Scheduler(
             commit=self._work_off, describe=_unfinished, clock=clock
         )
         self.leftovers = Leftovers(
             tree=tree, store=store, journal=journal, mover=mover, later=self.scheduler.later
+        )
+        self.markers = Markers(
+            tree=tree, store=store, journal=journal, clock=clock, later=self.scheduler.later
         )
         self.unlinking = Unlinking(
             tree=tree,
@@ -287,6 +291,10 @@ class Files:
                 self.finish(node)
             except (OssfsError, OSError) as error:
                 first = first or error
+        try:
+            self.markers.settle(directory)
+        except OssfsError as error:
+            first = first or error
         if first is not None:
             raise first
 
@@ -306,9 +314,11 @@ class Files:
                 self.scheduler.later(node, RETRY_DELAY_S)
             raise
 
-    def _work_off(self, work: FileNode | Leftover) -> None:
+    def _work_off(self, work: FileNode | Leftover | Marker) -> None:
         if isinstance(work, FileNode):
             self._commit(work)
+        elif isinstance(work, Marker):
+            self.markers.finish(work)
         else:
             self.leftovers.finish(work)
 
@@ -434,7 +444,9 @@ class Files:
             node.pending.drop_local()
 
 
-def _unfinished(work: FileNode | Leftover) -> str:
+def _unfinished(work: FileNode | Leftover | Marker) -> str:
     if isinstance(work, FileNode):
         return f"{work.key} is not in the bucket yet"
+    if isinstance(work, Marker):
+        return f"{work.key} does not have its attributes in the bucket yet"
     return f"{work.key} is gone here, but not deleted yet"

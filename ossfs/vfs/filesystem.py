@@ -247,7 +247,7 @@ class FileSystem:
         if new == old or found.key == self._tree.keys.prefix:
             return
         new = replace(new, ctime_ns=self._clock.now_ns())
-        self.names.put_marker(found.key, new)
+        self._files.markers.change(found.key, new)
 
     # Names
 

@@ -59,16 +59,9 @@ class Names:
             now_ns=self._clock.now_ns(),
             name="",
         )
-        self.put_marker(directory, attributes)
+        self._files.markers.put(directory, attributes)
         self._tree.directories.put(*split(directory), DIRECTORY)
         self._tree.directories.made(directory)
-
-    def put_marker(self, directory: str, attributes: Attributes) -> None:
-        """Store a directory's attributes in its marker."""
-        headers = attributes.headers()
-        stored = self._store.put(directory, BytesBody(b""), headers)
-        known = Known(stored.etag, 0, attributes.mtime_ns, headers, self._clock.monotonic())
-        self._tree.published(directory, known)
 
     def make_special(self, path: str, attributes: Attributes, content: bytes) -> None:
         """Make a symlink, fifo or empty file: an object whose mode says what it is."""
@@ -104,6 +97,7 @@ class Names:
         self._files.leftovers.clear(directory)
         self._require_empty(directory, path)
         self._keep_parent(directory)
+        self._files.markers.forget(directory)
         leftovers = self._files.unlinking.evacuate(directory)
         delete_all(self._store, [*leftovers, directory])
         for key in leftovers:
@@ -146,7 +140,7 @@ class Names:
         has_nodes = any(node.is_linked for other, node in others if other != name)
         if is_top or has_nodes or not self._tree.directories.is_bare(parent, besides=name):
             return
-        self.put_marker(parent, self._tree.directory_attributes(parent))
+        self._files.markers.put(parent, self._tree.directory_attributes(parent))
         self._tree.directories.made(parent)
 
     def _keep_parent_without(self, source: str, target: str) -> None:
@@ -182,6 +176,8 @@ class Names:
             if not new.entry.is_directory:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target)
             self._require_empty(new.key, target)
+            self._files.markers.forget(new.key)
+        self._files.markers.settle(old.key)
         for node in self._tree.nodes.below(old.key):
             if node.is_linked and node.has_object:
                 self._files.commit(node)

@@ -253,6 +253,11 @@ class Tree:
             self.objects.put(directory, known)
             return known
 
+    def described(self, directory: str, headers: Headers) -> None:
+        """Take note of attributes that a directory has, though its marker has not got them."""
+        self.objects.put(directory, Known("", 0, None, headers, self._clock.monotonic()))
+        self.directories.marked(directory)
+
     def published(self, key: str, known: Known) -> None:
         """Take note of a version that we made."""
         self.hidden.unhide(key)

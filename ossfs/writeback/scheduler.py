@@ -150,11 +150,21 @@ class Scheduler(Generic[W]):
                         heapq.heappop(self._heap)
                         del self._due[file]
                         self._running.add(file)
+                        self._share_locked()
                         return file
                 self._idle += 1
                 self._changed.wait(wait_s)
                 self._idle -= 1
             return None
+
+    def _share_locked(self) -> None:
+        """Let another thread look what else is due: those that are idle may sleep until later."""
+        if not self._heap or self._heap[0][0] > self._clock.monotonic():
+            return
+        if self._idle:
+            self._changed.notify()
+        elif len(self._threads) < self._wanted_threads:
+            self._start_thread_locked()
 
     def _attempt(self, file: W) -> float | None:
         """Commit once; return the seconds until the next attempt, None: not again."""

@@ -54,6 +54,17 @@ def test_nothing_is_committed_before_its_time(made):
     assert ["a"] == seen
 
 
+def test_what_is_due_at_once_is_done_at_once(made):
+    """A thread that takes one file wakes or starts another for the next, up to the limit."""
+    together = threading.Barrier(4)
+    scheduler = made(lambda file: together.wait(20), threads=4)
+    for number in range(4):
+        scheduler.later(File(str(number)), 0.01)  # one thread sleeps until then
+
+    assert scheduler.drain(20)
+    assert not together.broken
+
+
 def test_an_earlier_time_counts(made):
     """The second wish is sooner; the first is forgotten."""
     done = threading.Event()

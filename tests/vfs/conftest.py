@@ -415,6 +415,7 @@ class Core:
         assert [] == list(ledger.aborts)
         assert [] == list(ledger.moves)
         assert [] == list(ledger.deletions)
+        assert [] == list(ledger.markers)
         assert [] == [one for one in ledger.files if one.state is not FileState.DRAFT]
         assert sorted(one.staging for one in ledger.files) == self.staged()
 

@@ -261,6 +261,23 @@ def rename_directory_over_an_empty_one(sh, promise):
     promise()
 
 
+@story(MOVED, before=TREE)
+def rename_a_directory_with_new_attributes(sh, promise):
+    sh.chmod("/d", 0o700)
+    sh.chmod("/d/e", 0o711)
+    sh.rename("/d", "/t")
+    promise()
+
+
+@story({"d/": b""}, {}, before={"d/": b"", "d/f": SMALL})
+def remove_a_directory_with_new_attributes(sh, promise):
+    sh.chmod("/d", 0o700)
+    sh.unlink("/d/f")
+    promise()
+    sh.rmdir("/d")
+    promise()
+
+
 @story({}, before={"f": SMALL})
 def unlink(sh, promise):
     sh.unlink("/f")
