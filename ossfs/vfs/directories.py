@@ -180,7 +180,7 @@ class Directories:
                 state.entries, state.listed = {}, state.marker_made
 
     def marked(self, directory: str) -> None:
-        """Take note that a directory has a marker, or will have one soon."""
+        """Take note that a directory has a marker."""
         with self._lock:
             state = self._state_locked(directory)
             state.has_marker, state.marker_made = True, self._clock.monotonic()

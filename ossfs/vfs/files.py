@@ -42,9 +42,9 @@ log = logging.getLogger(__name__)
 
 TIMES = frozenset(("mtime", "ctime", "atime"))
 CHANGE_TIME = frozenset(("ctime",))
-CLOSED_DELAY_S = 0.2  # to the upload of a file that is safe on the local disk
+CLOSED_DELAY_S = 0.1  # to the upload of a file that is safe on the local disk
 SYNCED_DELAY_S = 1.0  # of one that is still open
-ATTRIBUTES_DELAY_S = 0.2  # chmod, chown and utimens mostly come together: one self-copy
+ATTRIBUTES_DELAY_S = 0.1  # chmod, chown and utimens mostly come together: one self-copy
 
 
 class Files:
@@ -72,7 +72,7 @@ class Files:
         self._area = area
         self._eager = eager
         self._clock = clock
-        self._waits_for_bucket = waits_for_bucket
+        self.waits_for_bucket = waits_for_bucket
         self.kept = kept
         """Drafts and conflicts, of this mount and of those before it."""
         self.pages = KernelPages()
@@ -268,7 +268,7 @@ class Files:
         local disk and soon on their way: not at once, since many files are changed again or
         removed right away, and later if the writer `goes_on`.
         """
-        if self._waits_for_bucket:
+        if self.waits_for_bucket:
             self.commit(node)
         elif node.is_linked:
             self.committer.promise(node.pending)

@@ -3,7 +3,7 @@ Attributes of directories, on their way to the markers that keep them.
 
 Programs change mode, owner and times of a directory one after the other; a marker has them
 all. So a change is recorded in the journal and seen at once, and the marker is put a moment
-later, once for all of them.
+later, once for all of them. With `durability = "journal"`, directories are made so, too.
 
 Threads: every method from any thread. One marker is put at a time for one directory;
 `settle` and `forget` wait for that.
@@ -21,7 +21,7 @@ from ossfs.store.api import BytesBody, Headers, ObjectStore
 from ossfs.vfs.posix import Attributes
 from ossfs.vfs.tree import Tree
 
-DELAY_S = 0.2  # chmod, chown and utimens mostly come together
+DELAY_S = 0.1  # chmod, chown and utimens mostly come together
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,14 @@ class Markers:
         headers = attributes.headers()
         with self._changed:
             self._journal.describe_directory(directory, headers)
-            self._waiting[directory] = headers
-        self._tree.described(directory, headers)
+            self._waiting[directory] = self._tree.described[directory] = headers
         self._later(Marker(directory), DELAY_S)
 
     def restore(self, records: Iterable[MarkerRecord]) -> None:
         """Go on with what an earlier mount has left."""
         for record in records:
             with self._changed:
-                self._waiting[record.key] = record.headers
-            self._tree.described(record.key, record.headers)
+                self._waiting[record.key] = self._tree.described[record.key] = record.headers
             self._later(Marker(record.key), 0.0)
 
     def finish(self, marker: Marker) -> None:
@@ -105,6 +103,7 @@ class Markers:
     def forget(self, directory: str) -> None:
         """Do not put a marker any more: the directory is about to go."""
         headers = self._take(directory)
+        self._tree.described.pop(directory, None)
         if headers is not None:
             self._journal.directory_described(directory)
         self._give_back(directory)
@@ -137,5 +136,7 @@ class Markers:
         stored = self._store.put(directory, BytesBody(b""), headers)
         known = Known(stored.etag, 0, None, headers, self._clock.monotonic())
         with self._changed:
-            if directory not in self._waiting:
-                self._tree.published(directory, known)
+            self._tree.published(directory, known)
+            self._tree.directories.marked(directory)
+            if directory not in self._waiting:  # nothing was changed meanwhile
+                self._tree.described.pop(directory, None)

@@ -48,7 +48,7 @@ class Names:
     # Making
 
     def mkdir(self, path: str, mode: int, *, uid: int, gid: int) -> None:
-        """Make a directory: one PUT. FileExistsError."""
+        """Make a directory: one PUT, now or soon. FileExistsError."""
         self._refuse_existing(path)
         directory = self._tree.keys.directory(path)
         self._files.leftovers.clear(directory)
@@ -59,7 +59,10 @@ class Names:
             now_ns=self._clock.now_ns(),
             name="",
         )
-        self._files.markers.put(directory, attributes)
+        if self._files.waits_for_bucket:
+            self._files.markers.put(directory, attributes)
+        else:
+            self._files.markers.change(directory, attributes)
         self._tree.directories.put(*split(directory), DIRECTORY)
         self._tree.directories.made(directory)
 
@@ -112,7 +115,8 @@ class Names:
         page = self._store.list(directory, max_keys=min(1000, 2 + len(hidden)))
         names = {item.key for item in page.objects} - hidden - {directory}
         nodes = [node for node in self._tree.nodes.below(directory) if node.is_linked]
-        if names or nodes:
+        described = {key for key in list(self._tree.described) if key.startswith(directory)}
+        if names or nodes or described - {directory}:
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
 
     def unlink(self, path: str) -> None:

@@ -88,6 +88,8 @@ class Tree:
         self._dir_ttl_s = dir_ttl_s
         self._started_ns = clock.now_ns()
         self.hidden = HiddenNames()
+        self.described: dict[str, Headers] = {}
+        """Directories whose attributes, and perhaps markers, are not in the bucket yet."""
         self._walks = Walks(ask=self._ask, following=self._following, workers=workers, clock=clock)
 
     # Finding
@@ -107,6 +109,8 @@ class Tree:
         node = self.nodes.get(key)
         if node is not None:
             return Found(key, Entry(is_directory=False), node)
+        if key + "/" in self.described:
+            return Found(key + "/", DIRECTORY)
         if self.hidden.covers(key):
             return None
         entry = self._seen(key, self.directories.lookup(*split(key)))
@@ -157,6 +161,9 @@ class Tree:
             if entry is not None:
                 key = f"{directory}{name}/" if entry.is_directory else directory + name
                 names[name] = Listed(self._ino(key), stat.S_IFDIR if entry.is_directory else 0)
+        for key in list(self.described):
+            if split(key)[0] == directory:
+                names[split(key)[1]] = Listed(self._ino(key), stat.S_IFDIR)
         for name, node in self.nodes.children(directory).items():
             if node.is_linked:
                 names[name] = Listed(node.ino, stat.S_IFMT(node.attributes.mode))
@@ -235,7 +242,12 @@ class Tree:
 
     def directory_attributes(self, directory: str) -> Attributes:
         """Return a directory's attributes: its marker's, if it has one."""
-        modified_ns, headers = self._started_ns, Headers()
+        modified_ns, headers = self._started_ns, self.described.get(directory)
+        if headers is not None:
+            return read_attributes(
+                headers, self.defaults, is_directory=True, modified_ns=modified_ns
+            )
+        headers = Headers()
         if directory != self.keys.prefix and self.directories.has_marker(directory) is not False:
             known = self.objects.get(directory)
             if known is None or self._clock.monotonic() - known.checked >= self._dir_ttl_s:
@@ -252,11 +264,6 @@ class Tree:
             known = Known("", 0, None, Headers(), self._clock.monotonic())
             self.objects.put(directory, known)
             return known
-
-    def described(self, directory: str, headers: Headers) -> None:
-        """Take note of attributes that a directory has, though its marker has not got them."""
-        self.objects.put(directory, Known("", 0, None, headers, self._clock.monotonic()))
-        self.directories.marked(directory)
 
     def published(self, key: str, known: Known) -> None:
         """Take note of a version that we made."""

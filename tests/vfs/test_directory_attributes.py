@@ -154,3 +154,64 @@ def test_what_the_store_refuses_is_tried_again(core, expect_log):
         assert life.mount.drain(20)
 
     assert str(0o40700) == mode(core, "d/")
+
+
+@pytest.fixture
+def hasty(core):
+    with core.mounted(durability="journal") as life:
+        yield life
+
+
+def test_a_directory_that_is_on_its_way(core, hasty):
+    """With durability `journal` it is there at once, and in the bucket soon."""
+    sh = hasty.os
+    sh.listdir("/")
+    hasty.requests()
+    sh.mkdir("/d", 0o711)
+    sh.mkdir("/d/e")
+    assert [] == hasty.requests()
+    core.clock.advance(3600)  # whatever was known of the bucket is outdated
+
+    assert ["d"] == sh.listdir("/")
+    assert ["e"] == sh.listdir("/d")
+    assert 0o711 == sh.stat("/d").st_mode & 0o777
+    with pytest.raises(FileExistsError):
+        sh.mkdir("/d")
+    with pytest.raises(OSError, match="not empty"):
+        sh.rmdir("/d")
+    sh.write("/d/e/f", b"x")
+    assert hasty.mount.drain(None)
+    assert {"d/", "d/e/", "d/e/f"} == set(core.objects())
+
+
+def test_a_directory_that_never_arrived_is_removed(core, hasty):
+    """Nothing of it reaches the bucket."""
+    hasty.os.mkdir("/d")
+    hasty.os.rmdir("/d")
+    assert hasty.mount.drain(None)
+
+    assert ({}, []) == (core.objects(), hasty.os.listdir("/"))
+
+
+def test_a_directory_that_never_arrived_is_renamed(core, hasty):
+    """It arrives under its new name."""
+    hasty.os.mkdir("/d", 0o711)
+    hasty.os.mkdir("/d/e")
+    hasty.os.rename("/d", "/t")
+    assert hasty.mount.drain(None)
+
+    assert {"t/", "t/e/"} == set(core.objects())
+    assert 0o711 == hasty.os.stat("/t").st_mode & 0o777
+
+
+def test_a_directory_that_was_made_before_a_crash(core):
+    """The next mount brings it to the bucket."""
+    life = core.mount(durability="journal")
+    life.os.mkdir("/d", 0o711)
+    life.die()
+    with core.mounted(is_running=True) as again:
+        assert ["d"] == again.os.listdir("/")
+        assert again.mount.drain(20)
+
+    assert {"d/": b""} == core.objects()
+    core.assert_nothing_left()

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from ossfs.errors import Unreachable
+
 NEW = os.O_CREAT | os.O_RDWR
 AGAIN = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
 LARGE = bytes(range(250)) * 19  # 4750 bytes: five parts
@@ -142,18 +144,18 @@ def test_with_parts_of_another_size(core):
     core.assert_nothing_left()
 
 
-def test_one_that_is_promised_is_written_again(core):
-    """The close was interrupted, recovery has not begun, and `cp` is repeated."""
-    life = core.mount()
-    life.points.kill_on = "before request complete_upload"
-    with pytest.raises(core.Killed):
-        life.os.write("/f", LARGE)
-    life.die()
-    life = core.mount()
-    life.os.write("/f", LARGE, flags=AGAIN)
-    life.close()
+def test_one_that_failed_is_written_again(core):
+    """The close failed, and `cp` is repeated before the next attempt: no part is sent again."""
+    with core.mounted() as life:
+        left = [Unreachable("no")]
+        life.points.refuse = lambda call: (
+            left.pop() if left and call.name == "complete_upload" else None
+        )
+        with pytest.raises(Unreachable):
+            life.os.write("/f", LARGE)
+        life.os.write("/f", LARGE, flags=AGAIN)
+        assert [1, 2, 3, 4, 5] == sent(life)
 
-    assert [] == sent(life)
     assert {"f": LARGE} == core.objects()
     core.assert_nothing_left()
 
