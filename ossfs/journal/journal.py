@@ -5,24 +5,20 @@ One method is one fact is one short transaction. The order around a request is a
 bytes, intent recorded, request sent, fact recorded. What a crash leaves behind is read back
 with `load` and finished by `ossfs.writeback.recovery`. Secrets are never written here.
 
-A fact that a promise rests on is on disk when the method returns (`synchronous=FULL`, 0.2
-to 2 ms). The others survive the death of the process, but perhaps not that of the machine
-(20 us): drafts, and the promise of a small file whose one PUT follows at once, before
-anybody is told that the bytes are safe. Such a promise names the boot of the machine in
-which it was made, since after a power cut its bytes may be gone; it is a draft then.
+A fact that a promise rests on is on disk when the method returns (0.2 to 2 ms), as with
+`synchronous=FULL`. The others survive the death of the process, but perhaps not that of the
+machine (20 us): drafts, and the promise of a small file whose one PUT follows at once,
+before anybody is told that the bytes are safe. Such a promise names the boot of the machine
+in which it was made, since after a power cut its bytes may be gone; it is a draft then.
 
-Threads: any method from any thread; one lock serialises them. The lock is held during
-the local transaction only, never during a request.
+Threads: any method from any thread; no lock is held during a request.
 """
 
-import contextlib
 import sqlite3
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 from ossfs.clock import Clock
-from ossfs.errors import JournalDamaged, JournalUnusable, StagingFull
+from ossfs.journal.database import Database
 from ossfs.journal.reading import read_ledger
 from ossfs.journal.records import (
     AbortRecord,
@@ -36,13 +32,10 @@ from ossfs.journal.records import (
     Version,
 )
 from ossfs.journal.rows import dump_crc, dump_extents, header_columns, version_columns
-from ossfs.journal.schema import MIGRATIONS
 from ossfs.store.api import Headers, Part
 
-BUSY_TIMEOUT_S = 10.0  # `ossfs uploads list` may be reading
 
-
-class Journal:
+class Journal(Database):
     """
     The journal in the file `path`, made when it is not there.
 
@@ -51,84 +44,10 @@ class Journal:
     """
 
     def __init__(self, path: Path, *, clock: Clock, read_only: bool = False) -> None:
-        self._path = path
+        super().__init__(path, read_only=read_only)
         self._clock = clock
-        self._lock = threading.Lock()  # guards the connection and _lasting
         self._lasting: set[FileId] = set()  # promises that outlive the machine
         self._boot = boot_id()
-        uri = f"{path.absolute().as_uri()}{'?mode=ro' if read_only else ''}"
-        with self._errors():
-            self._db = sqlite3.connect(
-                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
-            )
-        try:
-            with self._errors():
-                self._prepare(read_only=read_only)
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _prepare(self, *, read_only: bool) -> None:
-        if not read_only:
-            self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA foreign_keys = ON")
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise JournalUnusable(f"{self._path} was written by a newer version of ossfs")
-        if read_only:
-            if version < len(MIGRATIONS):
-                self._read_copy()
-                self._migrate(version)
-            return
-        (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise JournalDamaged(f"{self._path} is damaged: {verdict}")
-        self._migrate(version)
-
-    def _read_copy(self) -> None:
-        """Go on with a copy in memory: an older version's tables are not ours to change now."""
-        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        original, self._db = self._db, copy
-        with contextlib.closing(original):
-            original.backup(copy)
-
-    def _migrate(self, version: int) -> None:
-        for number in range(version, len(MIGRATIONS)):
-            self._db.executescript(
-                f"BEGIN;{MIGRATIONS[number]};PRAGMA user_version = {number + 1};COMMIT"
-            )
-
-    def close(self) -> None:
-        """Close the file; the journal must not be used any more."""
-        with self._lock:
-            self._db.close()
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if "full" in str(error):
-                raise StagingFull(f"{self._path}: {error}") from error
-            is_damaged = "no such" in str(error)  # table or column
-            kind = JournalDamaged if is_damaged else JournalUnusable
-            raise kind(f"{self._path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise JournalDamaged(f"{self._path}: {error}") from error
-
-    @contextlib.contextmanager
-    def _transaction(self, *, lasting: bool) -> Iterator[sqlite3.Connection]:
-        """Run one transaction; a `lasting` one is on disk, with all before it, at the end."""
-        with self._lock, self._errors():
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")  # where a full disk shows
-            except BaseException:
-                if self._db.in_transaction:  # SQLite ends it itself after some errors
-                    self._db.execute("ROLLBACK")
-                raise
 
     # Files
 
@@ -210,8 +129,7 @@ class Journal:
 
     def is_lasting(self, file: FileId) -> bool:
         """Say whether a promise was made for the file that outlives the machine."""
-        with self._lock:
-            return file in self._lasting
+        return file in self._lasting
 
     def describe(self, file: FileId, headers: Headers) -> None:
         """Record new attributes of a file whose content is promised."""

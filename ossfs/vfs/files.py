@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 TIMES = frozenset(("mtime", "ctime", "atime"))
 CHANGE_TIME = frozenset(("ctime",))
-CLOSED_DELAY_S = 0.1  # to the upload of a file that is safe on the local disk
+CLOSED_DELAY_S = 0.05  # to the upload of a file that is safe on the local disk
 SYNCED_DELAY_S = 1.0  # of one that is still open
 ATTRIBUTES_DELAY_S = 0.1  # chmod, chown and utimens mostly come together: one self-copy
 

@@ -77,6 +77,7 @@ class ChangedFile:
         self.is_asked_for = True
         """Somebody has closed or synced the present content, or begun to."""
         self._promised: StagedFile | None = None  # the one that the journal promises
+        self._lasting = 0
         self.attempts: list[Attempt] = []
         """Contents that commits without an answer may have made the object."""
         self.is_committing = False
@@ -219,11 +220,20 @@ class ChangedFile:
         self.is_asked_for = False
         return self.staged
 
-    def promised(self, staged: StagedFile) -> None:
-        """Take note that the journal promises what is in this file, and in no other one."""
+    def promised(self, staged: StagedFile, lasting: int = 0) -> None:
+        """
+        Take note that the journal promises what is in this file, and in no other one.
+
+        `lasting` is the generation of which that holds when the machine dies, too.
+        """
         with self.lock:
             self._drop_promised_locked()
-            self._promised = staged
+            self._promised, self._lasting = staged, lasting
+
+    def is_promised(self, generation: int) -> bool:
+        """Say whether this generation is promised already, beyond the life of the machine."""
+        with self.lock:
+            return self._promised is self.staged and self._lasting == generation
 
     def _drop_promised_locked(self) -> None:
         promised, self._promised = self._promised, None

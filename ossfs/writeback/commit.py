@@ -144,7 +144,7 @@ class Committer:
                 replaces=pending.attributes_id,
             )
             pending.attributes_id = None
-            pending.promised(staged)
+            pending.promised(staged, snapshot.generation if is_synced else 0)
 
     def _commit(self, pending: PendingFile, snapshot: Snapshot) -> None:
         if pending.conflict_of is not None:
@@ -300,9 +300,10 @@ class Committer:
         # It needs one request, and then its bytes are in the bucket; but a promise that was
         # made for longer is not to be weakened.
         is_synced = self._is_lasting(pending)
-        if is_synced:
-            staged.sync()
-        self._promise(pending, snapshot, staged, is_synced=is_synced)
+        if not pending.is_promised(snapshot.generation):
+            if is_synced:
+                staged.sync()
+            self._promise(pending, snapshot, staged, is_synced=is_synced)
         if self._contents.fill(pending, snapshot, staged, Extent(0, staged.size)):
             # The PUT replaces the base: without it nobody could tell that it was ours.
             if is_synced:
@@ -319,7 +320,9 @@ class Committer:
     def _commit_large(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> None:
         upload = self._uploading.upload_of(pending, snapshot)
         snapshot = self._uploading.with_headers_of(upload, pending, snapshot)
-        if self._is_lasting(pending):
+        if pending.is_promised(snapshot.generation):
+            pass  # by a commit that failed, or for who did not wait for the bucket
+        elif self._is_lasting(pending):
             staged.sync()
             self._promise(pending, snapshot, staged, is_synced=True)
         else:  # the parts need not wait for the local disk

@@ -1,13 +1,19 @@
 """What is written is read back, by the next process too; damage is named."""
 
 import contextlib
+import errno
+import os
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from ossfs.clock import FakeClock
 from ossfs.errors import JournalDamaged, StagingFull
 from ossfs.extents import Extent
+from ossfs.journal import database as database_module
 from ossfs.journal import journal as journal_module
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import Content, FileState, UploadState, Version
@@ -229,6 +235,63 @@ def test_uploads_that_are_to_be_aborted(journal, reopened):
     assert [] == list(reopened().aborts)
 
 
+@pytest.fixture
+def flushes(path, monkeypatch):
+    """Return a list that grows with the size of the log at each flush."""
+    sizes = []
+    real = os.fdatasync
+
+    def flush(fd):
+        assert f"{path}-wal" == str(Path(f"/proc/self/fd/{fd}").readlink())
+        sizes.append(os.fstat(fd).st_size)
+        real(fd)
+
+    monkeypatch.setattr(database_module.os, "fdatasync", flush)
+    return sizes
+
+
+def test_a_promise_is_flushed_with_all_before_it(path, journal, flushes):
+    """When the method returns, the log is on disk as far as it goes; a draft does not wait."""
+    file = draft(journal)
+    assert [] == flushes
+    promise(journal, file)
+    assert [Path(f"{path}-wal").stat().st_size] == flushes
+    journal.failed(file, "no luck")
+    assert 1 == len(flushes)
+
+
+def test_threads_share_a_flush(journal, flushes, monkeypatch):
+    """Those whose facts are in the log when it begins need none of their own."""
+    files = [draft(journal) for _ in range(8)]
+    counted = database_module.os.fdatasync
+    first = threading.Event()
+
+    def slow(fd):
+        first.set()
+        while journal._written < 16:  # the drafts and all promises
+            os.sched_yield()
+        counted(fd)
+
+    monkeypatch.setattr(database_module.os, "fdatasync", slow)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda file: promise(journal, file), files))
+
+    assert first.is_set()
+    assert 2 == len(flushes)
+
+
+def test_a_log_that_cannot_be_flushed(journal, monkeypatch):
+    """The fact is not taken for one."""
+    file = draft(journal)
+
+    def fail(fd):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(database_module.os, "fdatasync", fail)
+    with pytest.raises(StagingFull):
+        promise(journal, file)
+
+
 def test_moves(journal, reopened):
     """Of a file with its attributes, and of a prefix."""
     one = journal.begin_move("f", "g", etag="E", headers=HEADERS)
@@ -354,10 +417,10 @@ def test_an_interrupted_migration_is_done_again(path, monkeypatch):
     """Each version is one transaction with its number."""
     broken = [*MIGRATIONS, "CREATE TABLE more (x); CREATE TABLE files (y)"]
     Journal(path, clock=FakeClock()).close()
-    monkeypatch.setattr(journal_module, "MIGRATIONS", broken)
+    monkeypatch.setattr(database_module, "MIGRATIONS", broken)
     with pytest.raises(JournalDamaged):
         Journal(path, clock=FakeClock())
-    monkeypatch.setattr(journal_module, "MIGRATIONS", [*MIGRATIONS, "CREATE TABLE more (x)"])
+    monkeypatch.setattr(database_module, "MIGRATIONS", [*MIGRATIONS, "CREATE TABLE more (x)"])
     Journal(path, clock=FakeClock()).close()
 
     db = sqlite3.connect(path)

@@ -176,7 +176,7 @@ def test_what_was_promised_survives_the_machine(core, monkeypatch, data):
     life.os.ftruncate(fd, len(data))
     life.os.pwrite(fd, b"#", 0)
     life.fs._files.committer.promise(life.fs._handles.get(fd).node.pending)
-    life.points.kill_on = "after fact promise"
+    life.points.kill_on = f"before request {'put' if len(data) < 1000 else 'create_upload'}"
     with pytest.raises(core.Killed):
         life.fs._files.commit(life.fs._handles.get(fd).node)
     life.die()
