@@ -215,6 +215,7 @@ def _file_system(
         conflicts=Conflicts(
             journal=journal, uploads=uploads, clock=parts.clock, host=socket.gethostname()
         ),
+        clock=parts.clock,
     )
     mover = Mover(store=parts.store, journal=journal, workers=parts.upload_workers)
     files = Files(

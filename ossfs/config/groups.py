@@ -87,7 +87,7 @@ class WritebackConfig:
         maximum=5 * GIB,
     )
     upload_threads: int = option(
-        8, INTEGER, "Parts that are uploaded at the same time.", minimum=1, maximum=64
+        16, INTEGER, "Parts that are uploaded at the same time.", minimum=1, maximum=64
     )
     reserve: int | None = option(
         None,

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from ossfs.clock import Clock
 from ossfs.errors import (
     AlreadyExists,
     EditConflict,
@@ -46,6 +47,8 @@ from ossfs.writeback.values import Snapshot
 
 log = logging.getLogger(__name__)
 
+LASTING_AFTER_S = 1.0  # an upload that takes longer is to survive a power cut, too
+
 
 class Committer:
     """
@@ -62,12 +65,14 @@ class Committer:
         workers: Workers,
         uploads: FileUploads,
         conflicts: Conflicts,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._journal = journal
         self._workers = workers
         self._uploads = uploads
         self._conflicts = conflicts
+        self._clock = clock
         self._contents = Contents(store)
         self._putting = Putting(store)
         self._uploading = Uploading(store=store, workers=workers, uploads=uploads)
@@ -327,10 +332,18 @@ class Committer:
             self._promise(pending, snapshot, staged, is_synced=True)
         else:  # the parts need not wait for the local disk
             self._promise(pending, snapshot, staged, is_synced=False)
+        begun, is_lasting = self._clock.monotonic(), pending.is_promised(snapshot.generation)
+
+        def make_lasting() -> None:
+            nonlocal is_lasting
+            if is_lasting or self._clock.monotonic() < begun + LASTING_AFTER_S:
+                return
+            is_lasting = True
             fd = os.dup(staged.fd)  # the commit may be faster, and close the other one
             self._in_background(fd, self._make_lasting, pending, snapshot, staged, fd)
+
         pieces = list(self._contents.pieces(pending, snapshot, staged, upload.plan))
-        stored = self._uploading.run(pending, snapshot, upload, pieces)
+        stored = self._uploading.run(pending, snapshot, upload, pieces, on_part=make_lasting)
         version = Version(snapshot.key, stored.etag, staged.size)
         pending.settle(snapshot, version)
         if upload.checkpoint.headers != snapshot.headers:

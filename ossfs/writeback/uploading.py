@@ -5,7 +5,7 @@ Threads: every method from any thread, for one file one at a time.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 
 from ossfs.errors import EditConflict, NoSuchUpload
@@ -59,10 +59,15 @@ class Uploading:
         return snapshot._replace(headers=created) if is_near else snapshot
 
     def run(
-        self, pending: PendingFile, snapshot: Snapshot, upload: FileUpload, pieces: Sequence[Piece]
+        self,
+        pending: PendingFile,
+        snapshot: Snapshot,
+        upload: FileUpload,
+        pieces: Sequence[Piece],
+        on_part: Callable[[], None] = lambda: None,
     ) -> Stored:
         """
-        Make the pieces the object.
+        Make the pieces the object; `on_part` is called after each of them.
 
         EditConflict; UploadCancelled: the file was unlinked. Other errors: run it again.
         """
@@ -83,6 +88,7 @@ class Uploading:
                 upload.mark_current(slots[part.number])
                 pending.parts_done += 1
                 pending.sent += part.size
+            on_part()
 
         is_conditional = self._store.capabilities.conditional_complete
         transfer = MultipartUpload(

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from ossfs.errors import AccessDenied, NoSuchUpload, Unreachable
+from ossfs.journal import journal as journal_module
 from ossfs.transfer.workers import ThreadWorkers
 
 NEW = os.O_CREAT | os.O_RDWR
@@ -244,6 +245,24 @@ def test_times_and_modes_that_were_set_are_kept(core, life, sh):
         seen = other.os.stat("/f")
         assert (0o600, 7 * 10**9) == (seen.st_mode & 0o777, seen.st_mtime_ns)
         assert LARGE == other.os.read("/f")
+
+
+def test_an_upload_that_takes_long_survives_the_machine(core, monkeypatch):
+    """Its bytes are flushed beside it, and the promise is made for good."""
+    life = core.mount()
+    life.points.on_call = lambda call: call.name == "upload_part" and core.clock.advance(0.4)
+    life.points.kill_on = "before request complete_upload"
+    fd = life.os.open("/f", NEW)
+    for offset in reversed(range(0, 5000, 500)):
+        life.os.pwrite(fd, LARGE[offset : offset + 500], offset)
+    with pytest.raises(core.Killed):
+        life.os.close(fd)
+    life.die()
+    monkeypatch.setattr(journal_module, "boot_id", lambda: "another boot")
+    with core.mounted(is_running=True) as again:
+        assert again.mount.drain(20)
+
+    assert {"f": LARGE} == core.objects()
 
 
 def test_many_writers_and_workers(core):
