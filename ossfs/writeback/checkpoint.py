@@ -100,6 +100,13 @@ class JournalCheckpoint:
         with self._lock:
             return self._parts.get(number) or (self._held or {}).get(number)
 
+    def forget(self, number: int) -> None:
+        """Take a part for absent, in this process, because it is about to be replaced."""
+        with self._lock:
+            self._parts.pop(number, None)
+            if self._held is not None:
+                self._held = {key: part for key, part in self._held.items() if key != number}
+
     @property
     def held(self) -> Mapping[int, Part] | None:
         """What the store said it holds, in this process."""

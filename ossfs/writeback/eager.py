@@ -105,6 +105,7 @@ class EagerParts:
         body = FileBody(fd, flight.slot.extent)
         part = checkpoint.there(number)
         if part is None or part.size != body.size or part.crc64 != crc_of_body(body):
+            checkpoint.forget(number)  # what is there now will soon not be there any more
             part = send_part(self._store, upload.key, upload_id, number, body)
         with pending.lock:
             if upload.land(flight):  # otherwise nobody knows which bytes were sent

@@ -67,6 +67,25 @@ def test_parts_that_differ_are_sent(core, changed):
     core.assert_nothing_left()
 
 
+def test_a_part_that_is_changed_there_and_back(core):
+    """What the store had of it was replaced in between: it is sent once more."""
+    interrupted(core)
+    with core.mounted() as life:
+        fd = life.os.open("/f", AGAIN)
+
+        def write_again(call):
+            if call.name == "upload_part" and call.args[2] == 1:
+                life.points.on_call = lambda call: None
+                life.os.pwrite(fd, LARGE[:1000], 0)
+
+        life.points.on_call = write_again
+        life.os.pwrite(fd, OTHER[:1000] + LARGE[1000:], 0)
+        life.os.close(fd)
+        assert [1, 1, 4, 5] == sent(life)
+
+    assert {"f": LARGE} == core.objects()
+
+
 def test_bytes_behind_the_last_part_count(core):
     """A draft whose tail is other bytes than the new file's is kept."""
     interrupted(core)
