@@ -517,3 +517,16 @@ def test_a_file_beyond_the_largest(mounted, seen):
         os.truncate(path, 1 << 50)
 
     assert b"start, end" == seen.get("f") == path.read_bytes()
+
+
+def test_an_edit_of_what_arrives_damaged(mounting, seen, emulator):
+    """The bytes that an edit keeps are proved before they are sent back as the object's own."""
+    seen.put("f", PATTERN)
+    mount = mounting().mount()
+    emulator.add_fault("corrupt", operation="GetObject", bytes=70_000, count=2)
+    fd = os.open(mount.path / "f", os.O_WRONLY)
+    os.pwrite(fd, b"#", 5)
+    os.close(fd)
+
+    assert PATTERN[:5] + b"#" + PATTERN[6:] == seen.get("f")
+    assert 2 == sum(rule["hits"] for rule in emulator.faults())
