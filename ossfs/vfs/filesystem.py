@@ -122,7 +122,7 @@ class FileSystem:
             name=split(key)[1],
         )
         is_exclusive = bool(flags & os.O_EXCL)
-        node = self._files.new_node(key, attributes, has_object=False, is_exclusive=is_exclusive)
+        node = self._files.nodes.new(key, attributes, has_object=False, is_exclusive=is_exclusive)
         return self._handles.add(node, flags)
 
     # Reading and writing
