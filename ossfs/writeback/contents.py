@@ -54,7 +54,8 @@ class Contents:
         """
         Fetch the bytes of `extent` that are only in the base; False: there were none.
 
-        A small base is fetched whole: then the store's checksum is that of what came.
+        For all of a small file, a small base is fetched whole: then the store's checksum is
+        that of what came.
         PreconditionFailed.
         """
         with pending.lock:
@@ -63,7 +64,7 @@ class Contents:
             return False
         base = snapshot.base
         assert base is not None  # noqa: S101 - only a base shows through
-        if base.size <= FILL_SIZE:
+        if extent.size == staged.size and base.size <= FILL_SIZE:
             fetched = self._store.get(base.key, if_match=base.etag)
             with pending.lock:
                 staged.fill(Extent(0, staged.base_limit), fetched.data)

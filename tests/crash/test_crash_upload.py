@@ -115,7 +115,8 @@ def test_killed_again_and_again(mounting, seen, emulator, copying, source, poll,
             copying(mount)
         poll(lambda: hits(emulator))
         mount.kill()
-        assert (number + 1) * (few - 1) < len(seen.parts()) < PARTS
+        # Up to four of those before the one that waits may be under way still.
+        assert (number + 1) * (few - 4) <= len(seen.parts()) < PARTS
     emulator.clear_faults()
     mount.mount(*OPTIONS)
     finish(mount)

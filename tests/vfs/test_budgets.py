@@ -113,12 +113,21 @@ def test_reading_what_was_listed(core, sh, cost):
 
 
 def test_an_edit_of_one_byte(core, sh, cost):
-    """A small base is fetched whole, to be proved; of a large one, what is missing of one part."""
+    """What is missing of one part is fetched, before and behind; the others are copied."""
     core.put("f", LARGE)
     sh.stat("/f")
 
-    assert {"create_upload": 1, "copy_part": 2, "get": 1, "upload_part": 1, "complete_upload": 1} \
+    assert {"create_upload": 1, "copy_part": 2, "get": 2, "upload_part": 1, "complete_upload": 1} \
         == counted(cost(lambda: sh.edit("/f", 2500, b"#")))  # fmt: skip
+
+
+def test_an_edit_of_a_small_file(core, sh, cost):
+    """It is fetched whole, so that its checksum proves what is sent back."""
+    core.put("f", LARGE[:900])
+    sh.stat("/f")
+
+    assert ["get", "head", "put"] == cost(lambda: sh.edit("/f", 3, b"#"))
+    assert {"f": LARGE[:3] + b"#" + LARGE[4:900]} == core.objects()
 
 
 def test_an_append(core, sh, cost):
