@@ -194,7 +194,7 @@ def test_a_full_disk_refuses_the_write(life, sh, monkeypatch):
     def full(size):
         raise StagingFull("full")
 
-    monkeypatch.setattr(life.fs._files._area, "claim", full)
+    monkeypatch.setattr(life.fs._files.nodes._area, "claim", full)
     with pytest.raises(StagingFull):
         sh.pwrite(fd, b"refused", 4)
     sh.close(fd)
