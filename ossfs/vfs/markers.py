@@ -15,11 +15,14 @@ from dataclasses import dataclass
 
 from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
+from ossfs.errors import StoreError, Transient
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import MarkerRecord
 from ossfs.store.api import BytesBody, Headers, ObjectStore
-from ossfs.vfs.posix import Attributes
+from ossfs.vfs.keys import split
+from ossfs.vfs.posix import Attributes, read_attributes
 from ossfs.vfs.tree import Tree
+from ossfs.writeback.values import UploadStatus
 
 DELAY_S = 0.1  # chmod, chown and utimens mostly come together
 
@@ -81,17 +84,48 @@ class Markers:
             self._later(Marker(record.key), 0.0)
 
     def finish(self, marker: Marker) -> None:
-        """Put a marker that waits, if one still does. The errors of the store: it waits on."""
+        """
+        Put a marker that waits, if one still does.
+
+        Transient: it waits on. Other errors of the store: the directory is as it was.
+        """
         headers = self._take(marker.key)
         try:
             if headers is not None:
                 self._put(marker.key, headers)
                 self._done(marker.key)
+        except StoreError as error:
+            if isinstance(error, Transient):
+                self._wait_on(marker.key, headers)
+            else:
+                self._give_up(marker.key)
+            raise
         except BaseException:
             self._wait_on(marker.key, headers)
             raise
         finally:
             self._give_back(marker.key)
+
+    def status(self) -> list[UploadStatus]:
+        """Describe those that wait for a person."""
+        with self._changed:
+            waiting = list(self._waiting.items())
+        return [
+            UploadStatus(
+                key=key,
+                state="waiting",
+                size=0,
+                sent=0,
+                parts_total=0,
+                parts_done=0,
+                generation=1,
+                error="",
+                since_ns=read_attributes(
+                    headers, self._tree.defaults, is_directory=True, modified_ns=0
+                ).ctime_ns,
+            )
+            for key, headers in waiting
+        ]
 
     def settle(self, prefix: str) -> None:
         """Put the markers of all directories below, and of this one. The errors of the store."""
@@ -115,6 +149,14 @@ class Markers:
                 self._changed.wait()
             self._busy.add(directory)
             return self._waiting.pop(directory, None)
+
+    def _give_up(self, directory: str) -> None:
+        with self._changed:
+            if directory not in self._waiting:
+                self._tree.described.pop(directory, None)
+                self._journal.directory_described(directory)
+        self._tree.directories.forget(directory)
+        self._tree.directories.doubt(*split(directory))  # it may not even be there
 
     def _wait_on(self, directory: str, headers: Headers | None) -> None:
         """Keep what could not be put, unless it was changed meanwhile."""

@@ -70,7 +70,8 @@ class Uploads:
     def status(self) -> list[UploadStatus]:
         """Describe what is not in the bucket yet, and what is kept for the user."""
         dirty = [node for node in self._tree.nodes if node.pending.is_dirty]
-        return [*(_status(node) for node in dirty), *self._kept.status()]
+        files = [_status(node) for node in dirty]
+        return [*files, *self._files.markers.status(), *self._kept.status()]
 
     def details(self, name: str) -> Details:
         """Describe one file completely. Refused: there is none of that id."""

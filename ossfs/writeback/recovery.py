@@ -206,13 +206,14 @@ def pending(state_dir: Path) -> list[UploadStatus]:
 
 
 def intents(state_dir: Path) -> int:
-    """Return how many renames, deletions and aborts a mount has to finish. JournalDamaged."""
+    """Return how many changes of names and directories a mount has to finish. JournalDamaged."""
     path = state_dir / JOURNAL_NAME
     if not path.exists():
         return 0
     with contextlib.closing(Journal(path, clock=SystemClock(), read_only=True)) as journal:
         ledger = journal.load()
-    return len(ledger.moves) + len(ledger.deletions) + len(ledger.aborts)
+    unfinished = (ledger.moves, ledger.deletions, ledger.aborts, ledger.markers)
+    return sum(len(records) for records in unfinished)
 
 
 def _set_aside(row: Unreadable, journal: Journal, area: StagingArea) -> set[str]:

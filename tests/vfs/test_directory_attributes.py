@@ -2,7 +2,7 @@
 
 import pytest
 
-from ossfs.errors import Unreachable
+from ossfs.errors import AccessDenied, Unreachable
 
 
 def puts(life):
@@ -154,6 +154,21 @@ def test_what_the_store_refuses_is_tried_again(core, expect_log):
         assert life.mount.drain(20)
 
     assert str(0o40700) == mode(core, "d/")
+
+
+def test_what_the_store_refuses_for_good_is_as_it_was(core, expect_log):
+    """The log says so; nothing waits for ever."""
+    expect_log("d/ does not have its attributes in the bucket yet")
+    core.put("d/", b"")
+    with core.mounted(is_running=True) as life:
+        before = life.os.stat("/d").st_mode
+        life.points.refuse = lambda call: AccessDenied("no") if call.name == "put" else None
+        life.os.chmod("/d", 0o700)
+        assert ["d/"] == [one.key for one in life.mount.status()]
+        assert life.mount.drain(20)
+        assert before == life.os.stat("/d").st_mode
+
+    core.assert_nothing_left()
 
 
 @pytest.fixture

@@ -96,7 +96,9 @@ def _promised(where: str | None) -> Work:
         chosen = [
             Chosen(found, upload)
             for upload in found.uploads
-            if upload["state"] in RESUMED and not (upload["is_open"] and not upload["error"])
+            if upload["id"]  # attributes of a directory have none: they are always tried
+            and upload["state"] in RESUMED
+            and not (upload["is_open"] and not upload["error"])
         ]
         if chosen or found.error or (not found.is_mounted and has_intents(found.state_dir)):
             work[found] = chosen
