@@ -6,6 +6,8 @@ The journal knows of each until it is gone; what fails is tried again by the nex
 Threads: functions; they block for requests.
 """
 
+import contextlib
+
 from ossfs.errors import NoSuchUpload, OssfsError, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import AbortRecord
@@ -17,16 +19,22 @@ class NotAborted(OssfsError):
     """The store still holds an upload; the message says why, and when it is tried again."""
 
 
+def abort_known(store: ObjectStore, key: str, upload_id: str | None, planned_ns: int) -> None:
+    """
+    Abort an upload; one that is gone is no error. The errors of the store.
+
+    Without an id it is looked for: CreateUpload was sent at `planned_ns`, not answered.
+    """
+    with contextlib.suppress(NoSuchUpload):  # what we want
+        upload_id = upload_id or find_unanswered(store, key, planned_ns)
+        if upload_id is not None:
+            store.abort_upload(key, upload_id)
+
+
 def finish_abort(record: AbortRecord, journal: Journal, store: ObjectStore) -> None:
     """Abort an upload; one that is gone is no error. NotAborted."""
     try:
-        upload_id = record.upload_id
-        if upload_id is None:
-            upload_id = find_unanswered(store, record.key, record.planned_ns)
-        if upload_id is not None:
-            store.abort_upload(record.key, upload_id)
-    except NoSuchUpload:
-        pass  # what we want
+        abort_known(store, record.key, record.upload_id, record.planned_ns)
     except StoreError as error:
         raise NotAborted(
             f"an upload of {record.key} stays behind until the next mount: {error}"

@@ -9,7 +9,6 @@ Threads: `move_object` and `move_prefix` block in the caller; copies of a prefix
 by `workers`, one request each.
 """
 
-import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import wait
@@ -17,18 +16,17 @@ from concurrent.futures import wait
 from ossfs.errors import (
     AccessDenied,
     NoSuchKey,
-    NoSuchUpload,
     OssfsError,
     ServerFault,
     StoreError,
     Transient,
 )
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import CopyUpload, DeletionRecord, IntentId, MoveRecord, Version
+from ossfs.journal.records import DeletionRecord, IntentId, MoveRecord, Version
 from ossfs.store.api import Headers, ListedObject, ObjectStore
 from ossfs.transfer.copy import copy_object
-from ossfs.transfer.opening import find_unanswered
 from ossfs.transfer.workers import Workers
+from ossfs.writeback.aborting import abort_known
 from ossfs.writeback.checkpoint import MoveCheckpoint
 
 log = logging.getLogger(__name__)
@@ -42,16 +40,28 @@ class Mover:
         self._journal = journal
         self._workers = workers
 
-    def copy(self, source: Version, target: str) -> Version:
-        """Copy one version of an object, attributes included. NoSuchKey, PreconditionFailed."""
+    def copy(
+        self,
+        source: Version,
+        target: str,
+        *,
+        headers: Headers | None = None,
+        checkpoint: MoveCheckpoint | None = None,
+    ) -> Version:
+        """
+        Copy one version of an object, with its attributes unless `headers` are given.
+
+        NoSuchKey, PreconditionFailed.
+        """
         stored = copy_object(
             source.key,
             target,
             size=source.size,
             etag=source.etag,
-            headers=None,
+            headers=headers,
             store=self._store,
             workers=self._workers,
+            checkpoint=checkpoint,
         )
         return Version(target, stored.etag, source.size)
 
@@ -115,7 +125,9 @@ class Mover:
         """Finish a move that a crash interrupted."""
         log.info("finishing the rename of %s to %s", record.source, record.target)
         if record.upload is not None:
-            self._abort(record.upload)
+            # What an interrupted copy left at the store; the copy begins anew.
+            known = record.upload
+            abort_known(self._store, known.key, known.upload_id, known.planned_ns)
         if record.is_prefix:
             objects = list(list_all(self._store, record.source))
             if not record.is_copied:
@@ -126,13 +138,6 @@ class Mover:
         else:
             self._resume_object(record)
         self._journal.end_move(record.id, is_prefix=record.is_prefix)
-
-    def _abort(self, upload: CopyUpload) -> None:
-        """Drop what an interrupted copy left at the store; the copy begins anew."""
-        upload_id = upload.upload_id or find_unanswered(self._store, upload.key, upload.planned_ns)
-        if upload_id is not None:
-            with contextlib.suppress(NoSuchUpload):  # it had been completed
-                self._store.abort_upload(upload.key, upload_id)
 
     def _resume_object(self, record: MoveRecord) -> None:
         try:
@@ -156,17 +161,8 @@ class Mover:
     def _copy(
         self, move: IntentId, source: Version, target: str, headers: Headers | None
     ) -> Version:
-        stored = copy_object(
-            source.key,
-            target,
-            size=source.size,
-            etag=source.etag,
-            headers=headers,
-            store=self._store,
-            workers=self._workers,
-            checkpoint=MoveCheckpoint(self._journal, move, target),
-        )
-        return Version(target, stored.etag, source.size)
+        checkpoint = MoveCheckpoint(self._journal, move, target)
+        return self.copy(source, target, headers=headers, checkpoint=checkpoint)
 
     def _copy_all(
         self, move: IntentId, objects: Sequence[ListedObject], source: str, target: str

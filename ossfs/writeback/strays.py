@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ossfs.errors import NoSuchUpload
 from ossfs.journal.records import Ledger
 from ossfs.store.api import ObjectStore, PendingUpload
-from ossfs.transfer.opening import CLOCK_TOLERANCE_NS
+from ossfs.transfer.opening import CLOCK_TOLERANCE_NS, list_all_parts
 
 
 class Owner(Enum):
@@ -55,7 +55,6 @@ class Claims:
         for move in ledger.moves:
             if move.upload is not None:
                 self._claim(move.upload.key, move.upload.planned_ns, move.upload.upload_id)
-
         self._ours.update(one.upload_id for one in ledger.aborts if one.upload_id is not None)
 
     def _claim(self, key: str, planned_ns: int, upload_id: str | None) -> None:
@@ -96,13 +95,7 @@ def older_than(
 
 def held_by(store: ObjectStore, stray: Stray) -> int:
     """Return how many bytes the store holds for an upload; 0 when it is gone."""
-    size, after = 0, 0
-    while True:
-        try:
-            page = store.list_parts(stray.key, stray.upload_id, after=after)
-        except NoSuchUpload:
-            return 0
-        size += sum(part.size for part in page.parts)
-        if page.next_after is None:
-            return size
-        after = page.next_after
+    try:
+        return sum(part.size for part in list_all_parts(store, stray.key, stray.upload_id))
+    except NoSuchUpload:
+        return 0
