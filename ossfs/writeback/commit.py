@@ -30,7 +30,7 @@ from ossfs.errors import (
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import Version
-from ossfs.store.api import ObjectInfo, ObjectStore, Stored
+from ossfs.store.api import ObjectStore, Stored
 from ossfs.store.resolving import described_by_us, has_content
 from ossfs.transfer.workers import Workers
 from ossfs.writeback.attempts import Attempt
@@ -223,45 +223,48 @@ class Committer:
         staged = pending.staged
         if not snapshot.has_new_content or staged is None:
             return None
-        try:
-            current = self._store.head(snapshot.key)
-        except NoSuchKey:
-            return None
         if staged.needs_base(Extent(0, staged.size)):
             return None
-        stored = self._sent_before(current, staged, pending, snapshot)
-        return None if stored is None else Version(snapshot.key, stored.etag, staged.size)
+        return self._sent_before(staged, pending, snapshot)
 
     def _made_before(self, pending: PendingFile, snapshot: Snapshot) -> Version | None:
         """Return the version there if an attempt that seemed to have failed has made it."""
         staged = pending.staged
         if not (pending.error or pending.is_restored) or staged is None:
             return None  # nothing was sent before: it is somebody else's, whatever its bytes
+        # After a crash its attributes tell nothing: they may have been set since that attempt.
+        return self._sent_before(staged, pending, snapshot, is_alike=not pending.is_restored)
+
+    def _sent_before(
+        self,
+        staged: StagedFile,
+        pending: PendingFile,
+        snapshot: Snapshot,
+        *,
+        is_alike: bool = False,
+    ) -> Version | None:
+        """
+        Return the version there if an earlier attempt has sent it; mended, if it is damaged.
+
+        With `is_alike`, only one that has the attributes which are to be set.
+        """
         try:
             current = self._store.head(snapshot.key)
         except NoSuchKey:
             return None
-        # After a crash its attributes tell nothing: they may have been set since that attempt.
-        if not pending.is_restored and described_by_us(current, snapshot.headers) is None:
+        is_described = described_by_us(current, snapshot.headers) is not None
+        if is_alike and not is_described:
             return None
-        stored = self._sent_before(current, staged, pending, snapshot)
-        return None if stored is None else Version(snapshot.key, stored.etag, staged.size)
-
-    def _sent_before(
-        self, current: ObjectInfo, staged: StagedFile, pending: PendingFile, snapshot: Snapshot
-    ) -> Stored | None:
-        """Return what is there if an earlier attempt has sent it; mended, if it is damaged."""
-        is_alike = described_by_us(current, snapshot.headers) is not None
         if has_content(current, staged.whole()):
             stored = described(self._store, current, snapshot)
-        elif pending.is_restored and is_alike and current.size == staged.size:
+        elif pending.is_restored and is_described and current.size == staged.size:
             # Nobody else gives an object our clock's times.
             log.warning("%s had arrived damaged before a crash; it is sent again", snapshot.key)
             stored = self._putting.mend(staged.whole(), snapshot)
         else:
             return None
         self._uploads.drop(pending)
-        return stored
+        return Version(snapshot.key, stored.etag, staged.size)
 
     def _note_failure(self, pending: PendingFile, error: Exception) -> None:
         with pending.lock:
@@ -302,36 +305,35 @@ class Committer:
         done.add_done_callback(lambda _: os.close(fd))
 
     def _commit_small(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> Stored:
-        # It needs one request, and then its bytes are in the bucket; but a promise that was
-        # made for longer is not to be weakened.
-        is_synced = self._is_lasting(pending)
         if not pending.is_promised(snapshot.generation):
-            if is_synced:
-                staged.sync()
-            self._promise(pending, snapshot, staged, is_synced=is_synced)
+            self._promise_as_lasting(pending, snapshot, staged)
         if self._contents.fill(pending, snapshot, staged, Extent(0, staged.size)):
             # The PUT replaces the base: without it nobody could tell that it was ours.
-            if is_synced:
-                staged.sync()
-            self._promise(pending, snapshot, staged, is_synced=is_synced)
+            self._promise_as_lasting(pending, snapshot, staged)
         pending.progress(parts_total=1)
         stored = self._putting.put(snapshot, staged)
         pending.progress(parts_total=1, parts_done=1, sent=staged.size)
         return stored
 
-    def _is_lasting(self, pending: PendingFile) -> bool:
-        return pending.file_id is not None and self._journal.is_lasting(pending.file_id)
+    def _promise_as_lasting(
+        self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile
+    ) -> None:
+        """
+        Promise the content, to survive what an earlier promise of this file survives.
+
+        Its bytes are on their way to the bucket, and need not wait for the local disk; but a
+        promise that was made for longer is not to be weakened.
+        """
+        is_lasting = pending.file_id is not None and self._journal.is_lasting(pending.file_id)
+        if is_lasting:
+            staged.sync()
+        self._promise(pending, snapshot, staged, is_synced=is_lasting)
 
     def _commit_large(self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile) -> None:
         upload = self._uploading.upload_of(pending, snapshot)
         snapshot = self._uploading.with_headers_of(upload, pending, snapshot)
-        if pending.is_promised(snapshot.generation):
-            pass  # by a commit that failed, or for who did not wait for the bucket
-        elif self._is_lasting(pending):
-            staged.sync()
-            self._promise(pending, snapshot, staged, is_synced=True)
-        else:  # the parts need not wait for the local disk
-            self._promise(pending, snapshot, staged, is_synced=False)
+        if not pending.is_promised(snapshot.generation):
+            self._promise_as_lasting(pending, snapshot, staged)
         begun, is_lasting = self._clock.monotonic(), pending.is_promised(snapshot.generation)
 
         def make_lasting() -> None:
