@@ -10,7 +10,7 @@ requests.
 
 import logging
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -185,8 +185,7 @@ class Uploads:
             self._finish_abort(dropped)
 
     def _finish_abort(self, dropped: Dropped) -> None:
-        wait(dropped.flights)
-        record = dropped.known()
+        record = dropped.landed()
         if record is not None:
             finish_abort(record, self._journal, self._store)
 

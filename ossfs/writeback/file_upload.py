@@ -11,7 +11,7 @@ Threads: all of it is guarded by the lock of the `PendingFile` it belongs to, bu
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -90,8 +90,6 @@ class FileUpload:
         flight = self._flights[slot.number] = Flight(slot)
         self._reach = max(self._reach, slot.extent.stop)
         flight.future = submit(flight)
-        if flight.future.cancelled():
-            self.fail(flight)
 
     def land(self, flight: "Flight") -> bool:
         """Take note that a part has arrived; False: its bytes have been changed meanwhile."""
@@ -134,13 +132,14 @@ class Dropped(NamedTuple):
     upload: FileUpload | None
     recovered: UploadRecord | None
 
-    def known(self) -> AbortRecord | None:
+    def landed(self) -> AbortRecord | None:
         """
-        Return what is to be aborted, once all have landed; None: nothing was begun.
+        Wait until all parts have landed; return what is to be aborted, None: nothing was begun.
 
         The first of them may have begun the upload after the journal let go of it, which it
         also does when another file gets the name. It knows both by the same number.
         """
+        wait(self.flights)
         known = self.recovered if self.upload is None else self.upload.checkpoint.record
         if self.record is not None:
             upload_id = None if known is None else known.upload_id

@@ -246,17 +246,13 @@ class PendingFile(ChangedFile):
                 state = "failed"
             else:
                 state = "waiting"
-            sent, parts_done = self.sent, self.parts_done
-            if not self.is_committing and self.upload is not None:  # it is still being written
-                parts = self.upload.checkpoint.parts.values()
-                sent, parts_done = sum(part.size for part in parts), len(parts)
             return UploadStatus(
                 key=self.key,
                 state=state,
                 size=self.size,
-                sent=sent,
+                sent=self.sent,
                 parts_total=self.parts_total,
-                parts_done=parts_done,
+                parts_done=self.parts_done,
                 generation=self.generation,
                 error=self.error,
                 since_ns=self.since_ns,

@@ -10,7 +10,6 @@ the store nothing.
 """
 
 import logging
-from concurrent.futures import wait
 
 from ossfs.clock import Clock
 from ossfs.journal.journal import Journal
@@ -92,8 +91,7 @@ class FileUploads:
 
     def abort(self, dropped: Dropped) -> None:
         """Abort an upload when none of its parts is on its way any more."""
-        wait(dropped.flights)
-        record = dropped.known()
+        record = dropped.landed()
         if record is not None:
             self.finish_abort(record)
 
