@@ -23,6 +23,7 @@ from ossfs.config import MountConfig
 from ossfs.connecting import credentials_for, open_store, transport_options
 from ossfs.fusefs import session
 from ossfs.journal.journal import Journal
+from ossfs.journal.records import MarkerRecord
 from ossfs.store.api import ObjectStore
 from ossfs.store.credentials import CredentialsProvider
 from ossfs.store.transport import HttpTransport
@@ -232,7 +233,7 @@ def _file_system(
         waits_for_bucket=config.writeback.durability == "close",
     )
     names = Names(tree=tree, files=files, store=parts.store, mover=mover, clock=parts.clock)
-    promised = _recover(journal, area, kept, names, uploads, parts)
+    promised, markers = _recover(journal, area, kept, names, uploads, parts)
     fs = FileSystem(
         tree=tree,
         files=files,
@@ -251,7 +252,7 @@ def _file_system(
         clock=parts.clock,
     )
     files.adopt(promised, is_due=is_due)
-    files.markers.restore(journal.load().markers)
+    files.markers.restore(markers)
     return fs
 
 
@@ -262,13 +263,15 @@ def _recover(
     names: Names,
     uploads: FileUploads,
     parts: Parts,
-) -> list[PendingFile]:
+) -> tuple[list[PendingFile], Sequence[MarkerRecord]]:
+    # Each step changes what the next one is to find in the journal.
     names.resume(journal.load().moves)
     finish_deletions(journal.load(), journal, parts.store)
     promised = recover(journal, area, kept, clock=parts.clock)
-    for record in journal.load().aborts:
+    left = journal.load()
+    for record in left.aborts:
         uploads.finish_abort(record)
-    return promised
+    return promised, left.markers
 
 
 def _tree(config: MountConfig, parts: Parts) -> Tree:

@@ -25,6 +25,11 @@ class Clock(Protocol):
         ...
 
 
+def stamp(now_ns: int) -> str:
+    """Return a time, in UTC to the second, as names of files have it: 20260101T000000Z."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_ns // 1_000_000_000))
+
+
 class SystemClock:
     """The machine's own clock."""
 

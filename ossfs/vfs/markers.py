@@ -59,9 +59,7 @@ class Markers:
         """Make a directory's marker have these attributes now; the errors of the store."""
         waiting = self._take(directory)
         try:
-            self._put(directory, attributes.headers())
-            if waiting is not None:
-                self._done(directory)
+            self._put(directory, attributes.headers(), is_noted=waiting is not None)
         except BaseException:
             self._wait_on(directory, waiting)
             raise
@@ -92,8 +90,7 @@ class Markers:
         headers = self._take(marker.key)
         try:
             if headers is not None:
-                self._put(marker.key, headers)
-                self._done(marker.key)
+                self._put(marker.key, headers, is_noted=True)
         except StoreError as error:
             if isinstance(error, Transient):
                 self._wait_on(marker.key, headers)
@@ -152,9 +149,7 @@ class Markers:
 
     def _give_up(self, directory: str) -> None:
         with self._changed:
-            if directory not in self._waiting:
-                self._tree.described.pop(directory, None)
-                self._journal.directory_described(directory)
+            self._forget_described_locked(directory, is_noted=True)
         self._tree.directories.forget(directory)
         self._tree.directories.doubt(*split(directory))  # it may not even be there
 
@@ -169,16 +164,19 @@ class Markers:
             self._busy.discard(directory)
             self._changed.notify_all()
 
-    def _done(self, directory: str) -> None:
-        with self._changed:
-            if directory not in self._waiting:  # nothing was changed meanwhile
-                self._journal.directory_described(directory)
-
-    def _put(self, directory: str, headers: Headers) -> None:
+    def _put(self, directory: str, headers: Headers, *, is_noted: bool) -> None:
+        """Put a marker; `is_noted`: the journal knows that it was to be put."""
         stored = self._store.put(directory, BytesBody(b""), headers)
         known = Known(stored.etag, 0, None, headers, self._clock.monotonic())
         with self._changed:
             self._tree.published(directory, known)
             self._tree.directories.marked(directory)
-            if directory not in self._waiting:  # nothing was changed meanwhile
-                self._tree.described.pop(directory, None)
+            self._forget_described_locked(directory, is_noted=is_noted)
+
+    def _forget_described_locked(self, directory: str, *, is_noted: bool) -> None:
+        """Let the marker tell from now on, unless the attributes were changed meanwhile."""
+        if directory in self._waiting:
+            return
+        self._tree.described.pop(directory, None)
+        if is_noted:
+            self._journal.directory_described(directory)

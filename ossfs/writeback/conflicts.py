@@ -8,10 +8,9 @@ Threads: every method from any thread, for one file one at a time.
 """
 
 import logging
-import time
 from typing import NoReturn
 
-from ossfs.clock import Clock
+from ossfs.clock import Clock, stamp
 from ossfs.errors import EditConflict, OssfsError
 from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
@@ -47,8 +46,7 @@ class Conflicts:
             raise EditConflict(f"{snapshot.key} was changed by somebody else") from cause
         if staged.needs_base(Extent(0, staged.size)):
             self._keep_locally(pending, snapshot, staged, cause)
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock.now_ns() / 1e9))
-        name = f"{snapshot.key}.conflict-{self._host}-{stamp}"
+        name = f"{snapshot.key}.conflict-{self._host}-{stamp(self._clock.now_ns())}"
         self._uploads.drop(pending)
         with pending.lock:
             pending.conflict_of = snapshot.key

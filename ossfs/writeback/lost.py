@@ -13,11 +13,11 @@ import errno
 import json
 import logging
 import os
-import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from ossfs.clock import stamp
 from ossfs.writeback.details import Details
 from ossfs.writeback.values import UploadStatus
 
@@ -32,12 +32,12 @@ SHORT = 8  # letters of a name that are enough to tell it from others
 
 def set_journal_aside(journal: Path, now_ns: int) -> Path:
     """Give a damaged journal another name, with what belongs to it; return the name."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_ns / 1e9))
-    target = journal.with_name(f"{journal.name}.damaged-{stamp}")
+    name = f"{journal.name}.damaged-{stamp(now_ns)}"
+    target = journal.with_name(name)
     number = 1
     while target.exists():
         number += 1
-        target = journal.with_name(f"{journal.name}.damaged-{stamp}-{number}")
+        target = journal.with_name(f"{name}-{number}")
     for suffix in JOURNAL_FILES:  # the journal itself first: without its log it may look healthy
         with contextlib.suppress(FileNotFoundError):
             journal.with_name(journal.name + suffix).rename(target.with_name(target.name + suffix))
