@@ -17,14 +17,14 @@ file at once. No lock is held while another one is taken, or during a request.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from weakref import WeakValueDictionary
 
 from ossfs.cache.blocks import BlockCache, Version
 from ossfs.cache.readahead import Readahead, ReadaheadConfig
 from ossfs.clock import Clock, SystemClock
 from ossfs.extents import Extent
-from ossfs.store.api import ObjectStore
+from ossfs.store.api import ObjectInfo, ObjectStore
 from ossfs.transfer.workers import Workers
 from ossfs.vfs.source import Source
 
@@ -36,7 +36,11 @@ IDLE_S = 10.0
 
 
 class ObjectReader:
-    """Opens versions of objects for reading, with one cache and one set of workers."""
+    """
+    Opens versions of objects for reading, with one cache and one set of workers.
+
+    `learned` is told what the answer to each GET says of the version.
+    """
 
     def __init__(
         self,
@@ -46,8 +50,10 @@ class ObjectReader:
         workers: Workers,
         readahead: ReadaheadConfig,
         clock: Clock | None = None,
+        learned: Callable[[ObjectInfo], None] = lambda _: None,
     ) -> None:
         self._store = store
+        self._learned = learned
         self._blocks = blocks
         self._workers = workers
         self._readahead = readahead
@@ -58,13 +64,35 @@ class ObjectReader:
 
     def open(self, key: str, etag: str, size: int) -> "VersionReader":
         """Return a reader of the version; asks the store nothing."""
+        readahead = Readahead(size, self._readahead)
+        source = self._source(key, etag, size)
+        return VersionReader(source, self._blocks, readahead, self._streaming)
+
+    def fetch_whole(
+        self, key: str, etag: str, size: int, *, is_ahead: bool = False
+    ) -> ObjectInfo | None:
+        """
+        Bring all of a small version into memory; return what the answer says of it.
+
+        None, and nothing is asked: some of it is there or under way, or (only what
+        `is_ahead` of a reader) there is no room. The errors of `VersionReader.read`.
+        """
+        return self._source(key, etag, size).fetch_whole(is_ahead=is_ahead)
+
+    def _source(self, key: str, etag: str, size: int) -> Source:
         with self._lock:
             source = self._sources.get((key, etag, size))
             if source is None:
-                source = Source(self._store, self._blocks, self._workers, Version(key, etag), size)
+                source = Source(
+                    self._store,
+                    self._blocks,
+                    self._workers,
+                    Version(key, etag),
+                    size,
+                    self._learned,
+                )
                 self._sources[key, etag, size] = source
-        readahead = Readahead(size, self._readahead)
-        return VersionReader(source, self._blocks, readahead, self._streaming)
+            return source
 
     def forget(self, key: str) -> None:
         """Drop the object's bytes from memory: it was deleted or replaced."""

@@ -15,12 +15,13 @@ the cache's own is taken inside of it. Neither is held during a request.
 """
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from ossfs.cache.blocks import Block, BlockCache, Version
 from ossfs.errors import NoSuchKey, PreconditionFailed, RangeNotSatisfiable, ShortBody, StoreError
 from ossfs.extents import Extent, ExtentSet
-from ossfs.store.api import ObjectStore
+from ossfs.store.api import Fetched, ObjectInfo, ObjectStore
 from ossfs.transfer.workers import Workers
 
 
@@ -34,12 +35,14 @@ class Source:
         workers: Workers,
         version: Version,
         size: int,
+        learned: Callable[[ObjectInfo], None],
     ) -> None:
         self.version = version
         self.size = size
         self._store = store
         self._blocks = blocks
         self._workers = workers
+        self._learned = learned
         self._lock = threading.Lock()  # guards _flights and what is in them
         self._flights: list[_Flight] = []
 
@@ -69,6 +72,20 @@ class Source:
         for flight in new:
             self._workers.submit(self._run_ahead, flight)
         return len(new) == len(missing)
+
+    def fetch_whole(self, *, is_ahead: bool) -> ObjectInfo | None:
+        """Fetch all of it by one request, unless some is there or under way, or no room is."""
+        whole = Extent(0, self.size)
+        with self._lock:
+            if self._flights or self._blocks.present(self.version, whole):
+                return None
+            if not self._blocks.reserve(self.size, is_ahead=is_ahead):
+                return None
+            flight = _Flight(whole, wanted_by={self} if is_ahead else set())
+            flight.claim()
+            self._flights.append(flight)
+        self._run(flight)
+        return flight.info
 
     def abandon(self, reader: object, extent: Extent) -> None:
         """Forget the flights inside `extent` that only this reader wanted and that wait."""
@@ -135,7 +152,7 @@ class Source:
 
     def _run(self, flight: "_Flight") -> Block:
         try:
-            data = self._get(flight.extent)
+            flight.info, data = self._get(flight.extent)
             with self._lock:  # so that the bytes are always either in a flight or in a block
                 block = self._blocks.put(
                     self.version, flight.extent, data, is_ahead=bool(flight.wanted_by)
@@ -150,14 +167,15 @@ class Source:
         flight.landed.set_result(block)
         return block
 
-    def _get(self, extent: Extent) -> bytes | bytearray | memoryview:
+    def _get(self, extent: Extent) -> Fetched:
         key, etag = self.version
         # A whole object is asked for as such: then the store checks its CRC-64.
         part = None if extent.size == self.size else extent
         try:
-            info, data = self._store.get(key, part, if_match=etag)
+            fetched = self._store.get(key, part, if_match=etag)
         except (NoSuchKey, RangeNotSatisfiable) as error:
             raise self._stale(f"the version being read is gone: {error.message}") from error
+        info, data = fetched
         if info.etag != etag or info.size != self.size:
             raise self._stale(f"the store answered with {info.etag} of {info.size} bytes")
         if len(data) != extent.size:
@@ -167,7 +185,8 @@ class Source:
                 bucket=self._store.name,
                 key=key,
             )
-        return data
+        self._learned(info)
+        return fetched
 
     def _stale(self, message: str) -> PreconditionFailed:
         return PreconditionFailed(
@@ -181,13 +200,15 @@ class Source:
 class _Flight:
     """A request under way, or waiting for a worker."""
 
-    __slots__ = ("_is_claimed", "extent", "landed", "wanted_by")
+    __slots__ = ("_is_claimed", "extent", "info", "landed", "wanted_by")
 
     def __init__(self, extent: Extent, *, wanted_by: set[object]) -> None:
         self.extent = extent
         self.wanted_by = wanted_by
         """Who had it planned; nobody waits for a flight that was not claimed."""
         self.landed: Future[Block] = Future()
+        self.info: ObjectInfo | None = None
+        """What the answer said, once it is there."""
         self._is_claimed = False
 
     def claim(self) -> bool:
