@@ -6,18 +6,20 @@ Threads: as the wrapped store; nothing is shared but the random numbers.
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import copy
 from typing import TypeVar
 
 from ossfs.clock import Clock, SystemClock
 from ossfs.errors import StoreError, Transient
 from ossfs.observe.metrics import Metrics
-from ossfs.store.api import Capabilities, Limits, ObjectInfo, ObjectStore
+from ossfs.store.api import Capabilities, Limits, ObjectInfo, ObjectStore, Said
 from ossfs.store.attempts import Attempts, Policy, RetryOptions
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+S = TypeVar("S", bound="Again")
 
 
 class Again:
@@ -42,6 +44,23 @@ class Again:
     def name(self) -> str:
         """The bucket's name, for messages."""
         return self._store.name
+
+    @property
+    def place(self) -> str:
+        """Which bucket of which store."""
+        return self._store.place
+
+    def saying(self: S, said: Mapping[str, Said]) -> S:  # noqa: PYI019  # Self needs Python 3.11
+        """Return the same bucket, whose requests say more."""
+        more = copy(self)
+        more._store = self._store.saying(said)  # noqa: SLF001  # a copy of this one
+        return more
+
+    def copying_from(self: S, bucket: str, *, version_id: str | None = None) -> S:  # noqa: PYI019  # the same
+        """Return the same bucket, whose copies come from another one."""
+        other = copy(self)
+        other._store = self._store.copying_from(bucket, version_id=version_id)  # noqa: SLF001  # a copy of this one
+        return other
 
     @property
     def limits(self) -> Limits:

@@ -17,11 +17,11 @@ The values are in `ossfs.store.values` and the bodies in `ossfs.store.bodies`; b
 offered here too, as what the methods take and return.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ossfs.extents import Extent
-from ossfs.store.bodies import Body, BytesBody, FileBody, pieces_of
+from ossfs.store.bodies import RECEIVED_AT_ONCE, Body, BytesBody, FileBody, pieces_of
 from ossfs.store.values import (
     NOTHING,
     STANDARD_HEADERS,
@@ -39,6 +39,7 @@ from ossfs.store.values import (
     Part,
     PartsPage,
     PendingUpload,
+    Said,
     Stored,
     UploadsPage,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "Part",
     "PartsPage",
     "PendingUpload",
+    "Said",
     "Stored",
     "UploadsPage",
     "pieces_of",
@@ -84,6 +86,11 @@ class ObjectStore(Protocol):
         ...
 
     @property
+    def place(self) -> str:
+        """Which bucket of which store, the same in every process: `oss://bucket at https://…`."""
+        ...
+
+    @property
     def limits(self) -> Limits:
         """What the store accepts."""
         ...
@@ -91,6 +98,18 @@ class ObjectStore(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What the store can do."""
+        ...
+
+    def saying(self, said: Mapping[str, Said]) -> "ObjectStore":
+        """
+        Return the same bucket, whose requests say more: method of this protocol → what.
+
+        What a method says itself wins. Connections and credentials are shared.
+        """
+        ...
+
+    def copying_from(self, bucket: str, *, version_id: str | None = None) -> "ObjectStore":
+        """Return the same bucket, whose copies come from another one of the store."""
         ...
 
     def probe(self) -> BucketFacts:
@@ -118,6 +137,27 @@ class ObjectStore(Protocol):
         NoSuchKey; PreconditionFailed when the etag is not `if_match`;
         RangeNotSatisfiable when a non-empty extent starts at or behind the end;
         ObjectArchived; CutShort, ChecksumMismatch.
+        """
+        ...
+
+    def get_into(
+        self,
+        key: str,
+        write: Callable[[memoryview], object],
+        extent: Extent | None = None,
+        *,
+        if_match: str | None = None,
+        unmodified_since_ns: int | None = None,
+        version_id: str | None = None,
+        at_once: int = RECEIVED_AT_ONCE,
+    ) -> ObjectInfo:
+        """
+        Hand the bytes of `extent` to `write` as they come: in order, up to `at_once` a time.
+
+        What `write` is given is good until it returns; what it raises comes through. Checked
+        as by `get`, but the bytes are handed over before a checksum can be compared: on
+        ChecksumMismatch they are not to be used. CutShort tells in `handed` how many came.
+        PreconditionFailed also when the object was changed after `unmodified_since_ns`.
         """
         ...
 

@@ -11,17 +11,30 @@ import base64
 import hashlib
 import logging
 from collections.abc import Mapping
+from copy import copy
+from typing import TypeVar
 
 from ossfs.clock import Clock, SystemClock
 from ossfs.store.addressing import Endpoint
 from ossfs.store.answers import etag_of
-from ossfs.store.api import NOTHING, Body, Capabilities, Headers, Limits, Stored, pieces_of
+from ossfs.store.api import (
+    NOTHING,
+    Body,
+    Capabilities,
+    Headers,
+    Limits,
+    Said,
+    Stored,
+    pieces_of,
+)
 from ossfs.store.checks import Where, check_headers, check_key, check_part_number, require
 from ossfs.store.conversation import STORED, Conversation
 from ossfs.store.credentials import CredentialsProvider
-from ossfs.store.dialects.base import Call, Dialect, encoded_path
+from ossfs.store.dialects.base import Call, Dialect, encoded, encoded_path
 from ossfs.store.transport import Response, Transport
 from ossfs.store.write_headers import WriteHeaders
+
+T = TypeVar("T", bound="Asking")
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +64,7 @@ class Asking:
             every_header=every_header,
             clock=clock or SystemClock(),
         )
+        self._copied_from = (name, "")
         self._codec = dialect.codec
         self._words = dialect.words
         self._limits = dialect.limits
@@ -76,6 +90,24 @@ class Asking:
     def name(self) -> str:
         """The bucket's name, for messages."""
         return self._talk.bucket
+
+    @property
+    def place(self) -> str:
+        """Which bucket of which store."""
+        return f"{self._talk.dialect.name}://{self.name} at {self._talk.endpoint}"
+
+    def saying(self: T, said: Mapping[str, Said]) -> T:  # noqa: PYI019  # Self needs Python 3.11
+        """Return the same bucket, whose requests say more; see `ObjectStore.saying`."""
+        more = copy(self)
+        more._talk = self._talk.saying(said)  # noqa: SLF001  # a copy of this one
+        return more
+
+    def copying_from(self: T, bucket: str, *, version_id: str | None = None) -> T:  # noqa: PYI019  # the same
+        """Return the same bucket, whose copies come from another one."""
+        other = copy(self)
+        version = "" if version_id is None else f"?versionId={encoded(version_id)}"
+        other._copied_from = bucket, version  # noqa: SLF001  # a copy of this one
+        return other
 
     @property
     def limits(self) -> Limits:
@@ -117,7 +149,8 @@ class Asking:
 
     def _from(self, source: str, if_match: str | None) -> dict[str, str]:
         check_key(source, self._limits)
-        sent = {f"{self._prefix}copy-source": f"/{self.name}/{encoded_path(source)}"}
+        bucket, version = self._copied_from
+        sent = {f"{self._prefix}copy-source": f"/{bucket}/{encoded_path(source)}{version}"}
         if if_match is not None:
             sent[f"{self._prefix}copy-source-if-match"] = f'"{if_match}"'
         return sent

@@ -6,12 +6,15 @@ Threads: bodies are values; one may be sent by several threads at once.
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ossfs.extents import Extent
+
+RECEIVED_AT_ONCE = 1 << 20
+"""Bytes of an answer that are received and counted together."""
 
 LARGE = 32 << 20
 """The largest piece that glibc's malloc keeps for reuse (M_MMAP_THRESHOLD on 64 bits)."""
@@ -66,6 +69,31 @@ class FileBody:
         return data
 
 
+@dataclass(frozen=True, slots=True)
+class WatchedBody:
+    """
+    A body whose sender says when it leaves; reading it for other reasons is not told.
+
+    `began` is called whenever it is sent from its start, `passing` with the size of each
+    piece before it goes: it may wait, to limit the rate, and what it raises ends the request.
+    Pieces have at most `at_once` bytes.
+    """
+
+    body: Body
+    began: Callable[[], None]
+    passing: Callable[[int], None]
+    at_once: int
+
+    @property
+    def size(self) -> int:
+        """How many bytes."""
+        return self.body.size
+
+    def read_at(self, offset: int, length: int) -> bytes | memoryview:
+        """Return exactly `length` bytes from `offset`."""
+        return self.body.read_at(offset, length)
+
+
 def room_for(size: int) -> memoryview:
     """
     Return memory for that many bytes.
@@ -88,6 +116,8 @@ def pieces_of(body: Body, size: int = 256 << 10) -> Iterator[bytes | memoryview]
     A piece is good until the next one is asked for: those of a file share one buffer, which
     saves a gigabyte 250,000 page faults, 0.05 CPU-seconds. OSError when bytes are missing.
     """
+    if isinstance(body, WatchedBody):
+        body = body.body
     if isinstance(body, FileBody):
         yield from _read_in_turn(body, size)
         return
@@ -96,6 +126,17 @@ def pieces_of(body: Body, size: int = 256 << 10) -> Iterator[bytes | memoryview]
         piece = body.read_at(offset, length)
         if len(piece) != length:
             raise OSError(f"the body gave {len(piece)} bytes of {length} at {offset}")
+        yield piece
+
+
+def leaving(body: Body, size: int) -> Iterator[bytes | memoryview]:
+    """Yield what `pieces_of` does, to whoever sends it: who watches the body is told."""
+    if not isinstance(body, WatchedBody):
+        yield from pieces_of(body, size)
+        return
+    body.began()
+    for piece in pieces_of(body.body, min(size, body.at_once)):
+        body.passing(len(piece))
         yield piece
 
 

@@ -70,7 +70,8 @@ class Bucket(Reading, Uploads, Special):
         forbid_overwrite: bool = False,
     ) -> Stored:
         """Copy an object inside the bucket; see `ObjectStore.copy`."""
-        if source == key and headers is None:
+        is_onto_itself = source == key and self._copied_from == (self.name, "")
+        if is_onto_itself and headers is None:
             raise InvalidRequest("a copy to itself needs headers", bucket=self.name, key=key)
         sent = self._from(source, if_match) | self._of_copy
         sent |= self._described(key, headers or Headers())

@@ -12,6 +12,8 @@ Threads: any; the only state is the clock's correction, a single number.
 import logging
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
+from types import MappingProxyType
 from typing import TypeVar
 
 from ossfs import __version__
@@ -29,12 +31,12 @@ from ossfs.errors import (
 )
 from ossfs.store.addressing import Endpoint
 from ossfs.store.answers import crc_of, error_of
-from ossfs.store.api import Body, CutShort, ObjectInfo, pieces_of
-from ossfs.store.bodies import room_for
+from ossfs.store.api import Body, CutShort, ObjectInfo, Said, pieces_of
+from ossfs.store.bodies import RECEIVED_AT_ONCE, room_for
 from ossfs.store.credentials import Credentials, CredentialsProvider
 from ossfs.store.dialects.base import Call, Dialect, encoded_path, encoded_query
 from ossfs.store.times import http_time_ns
-from ossfs.store.transport import RECEIVED_AT_ONCE, Request, Response, Transport
+from ossfs.store.transport import Request, Response, Transport
 
 SUCCESS = frozenset({200, 201, 204, 206})
 STORED = 203
@@ -67,6 +69,7 @@ class Conversation:
         bucket: str,
         every_header: Mapping[str, str],
         clock: Clock,
+        said: Mapping[str, Said] = MappingProxyType({}),
     ) -> None:
         if not _BUCKET_NAME.fullmatch(bucket):
             raise InvalidName(f"not a bucket's name: {bucket!r}", bucket=bucket)
@@ -82,7 +85,14 @@ class Conversation:
             **every_header,
         }
         self._clock = clock
+        self._said = said
         self._skew_s = 0
+
+    def saying(self, said: Mapping[str, Said]) -> "Conversation":
+        """Return one whose requests, by the method they are for, say more; see `ObjectStore`."""
+        more = copy(self)
+        more._said = {**self._said, **said}  # noqa: SLF001  # a copy of this one
+        return more
 
     def call(
         self,
@@ -96,6 +106,9 @@ class Conversation:
     ) -> Call:
         """Return a request with what every request carries."""
         merged = {**self._every_header, **headers} if headers else dict(self._every_header)
+        if said := self._said.get(operation):
+            merged = {**said.headers, **merged}
+            query = {**said.query, **(query or {})}
         path = self._path + encoded_path(key)
         return Call(operation, method, self.bucket, key, query or {}, merged, body, path)
 
@@ -189,6 +202,35 @@ class Conversation:
             raise self._placed(call, short) from error
         response.finish()
         return view, value
+
+    def hand_over(
+        self,
+        call: Call,
+        response: Response,
+        info: ObjectInfo,
+        size: int,
+        write: Callable[[memoryview], object],
+        at_once: int,
+    ) -> int:
+        """Give `size` bytes of the body to `write` as they come; return their sum. CutShort."""
+        view = memoryview(bytearray(min(at_once, size)))
+        add = self.dialect.checksum.add
+        at = value = 0
+        try:
+            while at < size:
+                count = response.read_into(view[: min(at_once, size - at)])
+                if not count:
+                    raise ShortBody(f"the body ended after {at} of {size} bytes")
+                value = add(view[:count], value)
+                write(view[:count])
+                at += count
+        except Transient as error:
+            raise self._placed(call, CutShort(error.message, info=info, handed=at)) from error
+        finally:
+            if at < size:
+                response.discard()
+        response.finish()
+        return value
 
     def check_received(self, call: Call, response: Response, value: int) -> None:
         """Compare the checksum of a whole object with what the answer says. ChecksumMismatch."""

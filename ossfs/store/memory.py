@@ -9,9 +9,15 @@ Threads: every method may be called from any thread; see `ossfs.store.memory_cor
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ossfs.errors import InvalidRequest, NoSuchKey, ObjectTooLarge, RangeNotSatisfiable
+from ossfs.errors import (
+    InvalidRequest,
+    NoSuchKey,
+    ObjectTooLarge,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+)
 from ossfs.extents import Extent
 from ossfs.store.api import (
     Body,
@@ -23,6 +29,7 @@ from ossfs.store.api import (
     ObjectInfo,
     Stored,
 )
+from ossfs.store.bodies import RECEIVED_AT_ONCE
 from ossfs.store.checks import check_key, require
 from ossfs.store.listing import cut
 from ossfs.store.memory_objects import as_link, read
@@ -55,6 +62,26 @@ class MemoryStore(MemoryUploads, MemorySpecial):
                 f"starts at {extent.start} of {shown.info.size}", **self._where("get", key, 416)
             )
         return Fetched(shown.info, shown.data[extent.start : extent.stop])
+
+    def get_into(
+        self,
+        key: str,
+        write: Callable[[memoryview], object],
+        extent: Extent | None = None,
+        *,
+        if_match: str | None = None,
+        unmodified_since_ns: int | None = None,
+        version_id: str | None = None,
+        at_once: int = RECEIVED_AT_ONCE,
+    ) -> ObjectInfo:
+        """Hand the bytes of `extent` to `write`; see `ObjectStore.get_into`."""
+        info, data = self.get(key, extent, if_match=if_match, version_id=version_id)
+        if unmodified_since_ns is not None and info.modified_ns > unmodified_since_ns:
+            raise PreconditionFailed("changed since", **self._where("get", key, 412))
+        view = memoryview(data)
+        for offset in range(0, len(view), at_once):
+            write(view[offset : offset + at_once])
+        return info
 
     def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """Describe the current version. NoSuchKey: there are no others."""

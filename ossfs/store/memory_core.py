@@ -6,21 +6,26 @@ taken.
 """
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from ossfs.clock import Clock, SystemClock
 from ossfs.crc64 import crc64
 from ossfs.errors import (
     AlreadyExists,
     InvalidRequest,
+    NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
     PreconditionFailed,
 )
-from ossfs.store.api import Capabilities, Headers, Limits, ObjectInfo, Stored
+from ossfs.store.api import Capabilities, Headers, Limits, ObjectInfo, Said, Stored
 from ossfs.store.checks import Where, check_headers, check_key, require
 from ossfs.store.limits import OSS_CAPABILITIES, OSS_LIMITS
 from ossfs.store.memory_objects import Object, Upload, md5
+
+T = TypeVar("T", bound="MemoryCore")
 
 DEFAULT_TYPE = "application/octet-stream"
 
@@ -52,6 +57,23 @@ class MemoryCore:
     def name(self) -> str:
         """The bucket's name, for messages."""
         return self._name
+
+    @property
+    def place(self) -> str:
+        """Which bucket: names are places here."""
+        return f"memory://{self._name}"
+
+    def saying(self: T, said: Mapping[str, Said]) -> T:  # noqa: ARG002, PYI019  # nobody listens; Self needs Python 3.11
+        """Return this bucket: there are no requests that could say more."""
+        return self
+
+    def copying_from(self: T, bucket: str, *, version_id: str | None = None) -> T:  # noqa: PYI019  # the same
+        """Return this bucket; there is no other. NoSuchBucket; NoSuchKey: there are no versions."""
+        if bucket != self._name:
+            raise NoSuchBucket("not there", **self._where("copy", "", 404) | {"bucket": bucket})
+        if version_id is not None:
+            raise NoSuchKey(f"no version {version_id}", **self._where("copy", "", 404))
+        return self
 
     @property
     def limits(self) -> Limits:

@@ -28,9 +28,11 @@ from ossfs.store.api import (
     ObjectStore,
     Part,
     PartsPage,
+    Said,
     Stored,
     UploadsPage,
 )
+from ossfs.store.bodies import RECEIVED_AT_ONCE
 
 T = TypeVar("T")
 
@@ -50,6 +52,22 @@ class Metered:
     def name(self) -> str:
         """The bucket's name, for messages."""
         return self._store.name
+
+    @property
+    def place(self) -> str:
+        """Which bucket of which store."""
+        return self._store.place
+
+    def saying(self, said: Mapping[str, Said]) -> "Metered":
+        """Return the same bucket, whose requests say more."""
+        return self._around(self._store.saying(said))
+
+    def copying_from(self, bucket: str, *, version_id: str | None = None) -> "Metered":
+        """Return the same bucket, whose copies come from another one."""
+        return self._around(self._store.copying_from(bucket, version_id=version_id))
+
+    def _around(self, store: ObjectStore) -> "Metered":
+        return Metered(store, metrics=self._metrics, clock=self._clock)
 
     @property
     def limits(self) -> Limits:
@@ -99,6 +117,36 @@ class Metered:
         )
         self._metrics.count("ossfs_received_bytes_total", len(fetched.data), operation="get")
         return fetched
+
+    def get_into(
+        self,
+        key: str,
+        write: Callable[[memoryview], object],
+        extent: Extent | None = None,
+        *,
+        if_match: str | None = None,
+        unmodified_since_ns: int | None = None,
+        version_id: str | None = None,
+        at_once: int = RECEIVED_AT_ONCE,
+    ) -> ObjectInfo:
+        """Hand the bytes of `extent` to `write` as they come; see `ObjectStore.get_into`."""
+
+        def counted(view: memoryview) -> None:
+            self._metrics.count("ossfs_received_bytes_total", len(view), operation="get")
+            write(view)
+
+        return self._timed(
+            "get",
+            lambda: self._store.get_into(
+                key,
+                counted,
+                extent,
+                if_match=if_match,
+                unmodified_since_ns=unmodified_since_ns,
+                version_id=version_id,
+                at_once=at_once,
+            ),
+        )
 
     def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """Describe the current version, or the one named. NoSuchKey."""

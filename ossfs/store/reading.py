@@ -8,6 +8,7 @@ Threads: every method may be called from any thread; two first probes at once bo
 """
 
 import logging
+from collections.abc import Callable
 
 from ossfs.errors import (
     InvalidRequest,
@@ -20,8 +21,10 @@ from ossfs.extents import Extent
 from ossfs.store.answers import content_range, described
 from ossfs.store.api import BucketFacts, Fetched, ListPage, ObjectInfo
 from ossfs.store.asking import Asking
+from ossfs.store.bodies import RECEIVED_AT_ONCE
 from ossfs.store.checks import check_key
 from ossfs.store.dialects.base import Call, Question
+from ossfs.store.times import http_date
 from ossfs.store.transport import Response
 
 PARTIAL = 206
@@ -44,33 +47,69 @@ class Reading(Asking):
         version_id: str | None = None,
     ) -> Fetched:
         """Return the bytes of `extent`, clipped; see `ObjectStore.get`."""
-        check_key(key, self._limits)
+        if extent is not None and not extent.size:
+            return Fetched(self._nothing_of(key, if_match, version_id), b"")
+        call, response, info, size = self._begun(key, extent, if_match, None, version_id)
+        data, checksum = self._talk.receive(call, response, info, size)
+        if size == info.size:
+            self._talk.check_received(call, response, checksum)
+        return Fetched(info, data)
+
+    def get_into(
+        self,
+        key: str,
+        write: Callable[[memoryview], object],
+        extent: Extent | None = None,
+        *,
+        if_match: str | None = None,
+        unmodified_since_ns: int | None = None,
+        version_id: str | None = None,
+        at_once: int = RECEIVED_AT_ONCE,
+    ) -> ObjectInfo:
+        """Hand the bytes of `extent` to `write` as they come; see `ObjectStore.get_into`."""
         if extent is not None and not extent.size:
             return self._nothing_of(key, if_match, version_id)
+        call, response, info, size = self._begun(
+            key, extent, if_match, unmodified_since_ns, version_id
+        )
+        checksum = self._talk.hand_over(call, response, info, size, write, at_once)
+        if size == info.size:
+            self._talk.check_received(call, response, checksum)
+        return info
+
+    def _begun(
+        self,
+        key: str,
+        extent: Extent | None,
+        if_match: str | None,
+        unmodified_since_ns: int | None,
+        version_id: str | None,
+    ) -> tuple[Call, Response, ObjectInfo, int]:
+        """Ask for bytes; return with the answer what it is about and how many will come."""
+        check_key(key, self._limits)
         headers = dict(self._of_get)
         if extent is not None:
             headers["range"] = f"bytes={extent.start}-{extent.stop - 1}"
             headers |= self._words.of_range
         if if_match is not None:
             headers["if-match"] = f'"{if_match}"'
+        if unmodified_since_ns is not None:
+            headers["if-unmodified-since"] = http_date(unmodified_since_ns)
         call = self._talk.call("get", "GET", key, query=_version(version_id), headers=headers)
         response = self._talk.exchange(call, is_repeatable=True)
         try:
             info, size = self._announced(call, response, extent)
-            self._check_match(call, info, if_match)
+            self._check_match(call, info, if_match, unmodified_since_ns)
         except StoreError:
             response.discard()
             raise
-        data, checksum = self._talk.receive(call, response, info, size)
-        if size == info.size:
-            self._talk.check_received(call, response, checksum)
-        return Fetched(info, data)
+        return call, response, info, size
 
-    def _nothing_of(self, key: str, if_match: str | None, version_id: str | None) -> Fetched:
+    def _nothing_of(self, key: str, if_match: str | None, version_id: str | None) -> ObjectInfo:
         """Read no bytes, for which HTTP has no range."""
         info = self.head(key, version_id=version_id)
         self._check_match(self._talk.call("get", "GET", key), info, if_match)
-        return Fetched(info, b"")
+        return info
 
     def _announced(
         self, call: Call, response: Response, extent: Extent | None
@@ -95,7 +134,15 @@ class Reading(Asking):
             raise InvalidRequest("the store does not heed ranges", **self._where(call, 200))
         return info, size
 
-    def _check_match(self, call: Call, info: ObjectInfo, if_match: str | None) -> None:
+    def _check_match(
+        self,
+        call: Call,
+        info: ObjectInfo,
+        if_match: str | None,
+        unmodified_since_ns: int | None = None,
+    ) -> None:
+        if unmodified_since_ns is not None and info.modified_ns > unmodified_since_ns:
+            raise PreconditionFailed("changed since", **self._where(call, 412))
         if if_match is not None and info.etag != if_match:
             message = f"expected {if_match}, found {info.etag}"
             raise PreconditionFailed(message, **self._where(call, 412))

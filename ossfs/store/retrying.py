@@ -26,7 +26,7 @@ of the key, begun since the first attempt, that has no parts.
 Threads: as the wrapped store; nothing is shared but the random numbers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ossfs.errors import (
     AlreadyExists,
@@ -52,6 +52,7 @@ from ossfs.store.api import (
     Stored,
 )
 from ossfs.store.attempts import Attempts, RetryOptions
+from ossfs.store.bodies import RECEIVED_AT_ONCE
 from ossfs.store.pieces import Pieces
 from ossfs.store.retrying_uploads import RetryingUploads
 
@@ -103,6 +104,49 @@ class Retrying(RetryingUploads):
                 if pieces.etag is None or if_match is not None:
                     raise
                 pieces = Pieces(extent)  # replaced meanwhile: read the new version from its start
+
+    def get_into(
+        self,
+        key: str,
+        write: Callable[[memoryview], object],
+        extent: Extent | None = None,
+        *,
+        if_match: str | None = None,
+        unmodified_since_ns: int | None = None,
+        version_id: str | None = None,
+        at_once: int = RECEIVED_AT_ONCE,
+    ) -> ObjectInfo:
+        """
+        Hand the bytes of `extent` to `write` as they come, going on where an answer was cut.
+
+        PreconditionFailed also when the object was replaced in between. A checksum is compared
+        only where all bytes of an object came in one answer, and its mismatch is not retried.
+        """
+        attempts = Attempts("get", key, self._policy.options.read_deadline_s, self._policy)
+        missing, etag = extent, if_match
+        while True:
+            try:
+                return self._store.get_into(
+                    key,
+                    write,
+                    missing,
+                    if_match=etag,
+                    unmodified_since_ns=unmodified_since_ns,
+                    version_id=version_id,
+                    at_once=at_once,
+                )
+            except CutShort as error:
+                if error.handed:
+                    etag = error.info.etag
+                    start = (missing.start if missing else 0) + error.handed
+                    missing = Extent(start, extent.stop if extent else error.info.size)
+                if error.handed >= PROGRESS:
+                    attempts.progressed()
+                attempts.failed(error)
+            except Transient as error:
+                if isinstance(error, ChecksumMismatch):
+                    raise
+                attempts.failed(error)
 
     def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """Describe the current version, or the one named. NoSuchKey."""

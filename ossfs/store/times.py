@@ -6,7 +6,7 @@ Threads: pure functions.
 
 import re
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?Z")
@@ -26,3 +26,8 @@ def iso_time_ns(text: str) -> int:
 def http_time_ns(text: str) -> int:
     """Return an HTTP date as nanoseconds since 1970. ValueError: it is none."""
     return int(parsedate_to_datetime(text).timestamp()) * 1_000_000_000
+
+
+def http_date(time_ns: int) -> str:
+    """Return a time as HTTP writes it, in whole seconds."""
+    return formatdate(time_ns // 1_000_000_000, usegmt=True)

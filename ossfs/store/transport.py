@@ -43,13 +43,12 @@ from urllib3.exceptions import TimeoutError as AnyTimeoutError
 from ossfs.crc64 import crc64
 from ossfs.errors import StoreError, TimedOut, Unreachable, Untrusted
 from ossfs.store.addressing import Origin, is_loopback
-from ossfs.store.api import Body, pieces_of
+from ossfs.store.api import Body
+from ossfs.store.bodies import leaving
 from ossfs.store.heads import QuickResponse
 
 SENT_AT_ONCE = 256 << 10
 """Bytes of a body that are read, counted and sent together: what stays in a core's cache."""
-RECEIVED_AT_ONCE = 1 << 20
-"""Bytes of an answer that are received and counted together."""
 
 _log = logging.getLogger(__name__)
 
@@ -339,7 +338,7 @@ class _Outgoing:
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
         self.crc = 0
-        pieces = pieces_of(self._body, SENT_AT_ONCE)
+        pieces = leaving(self._body, SENT_AT_ONCE)
         while True:
             try:
                 piece = next(pieces, None)

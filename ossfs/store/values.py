@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ossfs.errors import ShortBody
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+NO_BYTES = memoryview(b"")
 
 STANDARD_HEADERS = (
     "cache-control",
@@ -75,6 +76,14 @@ class Headers:
     """User metadata, names without the dialect's prefix, lower case; values are ASCII."""
     standard: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Those of `STANDARD_HEADERS` that the object has, names in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What requests of one kind say besides what their method says; names in lower case."""
+
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    query: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +221,18 @@ class CutShort(ShortBody):
     A body that ended early, with what had come of it, so that the rest can be asked for.
 
     `info` describes the object the bytes are of; `received` are the first bytes of the
-    extent that was asked for.
+    extent that was asked for, or the first `handed` of them were handed over as they came.
     """
 
-    def __init__(self, message: str, *, info: ObjectInfo, received: memoryview) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        info: ObjectInfo,
+        received: memoryview = NO_BYTES,
+        handed: int = 0,
+    ) -> None:
         super().__init__(message, operation="get", key=info.key)
         self.info = info
         self.received = received
+        self.handed = handed

@@ -416,6 +416,24 @@ def test_get_goes_on_where_it_was_cut(emulator, scene):
     assert len(OLD) <= sent < len(OLD) + 40_000
 
 
+def test_bytes_that_are_handed_over_come_once(emulator, scene):
+    """An answer that is cut short twice goes on where it ended, also without a range."""
+    emulator.add_fault("truncate", operation="GetObject", count=2, bytes=70_000)
+
+    for extent in (None, Extent(5, len(OLD) - 5)):
+        received = bytearray()
+        scene.store.get_into("old", received.extend, extent)
+        assert (OLD if extent is None else OLD[5:-5]) == bytes(received)
+
+
+def test_wrong_bytes_that_were_handed_over_are_not_asked_for_again(emulator, scene):
+    """Whoever has them is told that they are wrong."""
+    emulator.add_fault("corrupt", operation="GetObject", count=1, bytes=5)
+
+    with pytest.raises(ChecksumMismatch):
+        scene.store.get_into("old", bytes)
+
+
 def test_get_starts_anew_when_the_object_was_replaced(emulator, scene):
     """The pieces of two versions are never joined."""
 

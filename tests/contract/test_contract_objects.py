@@ -17,7 +17,8 @@ from ossfs.errors import (
     RangeNotSatisfiable,
 )
 from ossfs.extents import Extent
-from ossfs.store.api import BytesBody, FileBody, Headers
+from ossfs.store.api import BytesBody, FileBody, Headers, Said
+from ossfs.store.bodies import WatchedBody
 
 CONTENT = bytes(range(256)) * 4 + b"tail"
 
@@ -528,3 +529,86 @@ def test_a_body_that_cannot_be_read_stores_nothing(store, tmp_path):
 
     with pytest.raises(NoSuchKey):
         store.head("k")
+
+
+# Handed over as it comes
+
+
+def test_bytes_are_handed_over_in_order(store):
+    """In pieces of at most the wanted size, and what they are of is described."""
+    stored = put(store, "k")
+    pieces = []
+
+    info = store.get_into("k", lambda view: pieces.append(bytes(view)), at_once=100)
+
+    assert CONTENT == b"".join(pieces)
+    assert 100 == max(map(len, pieces))
+    assert (len(CONTENT), stored.etag) == (info.size, info.etag)
+
+
+def test_a_range_is_handed_over(store):
+    """Only the bytes of the extent, clipped to the object's end; of none, nothing."""
+    put(store, "k")
+    received = bytearray()
+
+    for extent in (Extent(3, 7), Extent(1000, 5000), Extent(5, 5)):
+        store.get_into("k", received.extend, extent)
+
+    assert CONTENT[3:7] + CONTENT[1000:] == bytes(received)
+
+
+def test_what_is_handed_over_is_of_one_version(store):
+    """Neither another etag nor an object that was changed since."""
+    stored = put(store, "k")
+    modified_ns = store.head("k").modified_ns
+
+    store.get_into("k", bytes, if_match=stored.etag, unmodified_since_ns=modified_ns)
+    with pytest.raises(PreconditionFailed):
+        store.get_into("k", bytes, if_match="0" * 32)
+    with pytest.raises(PreconditionFailed):
+        store.get_into("k", bytes, unmodified_since_ns=modified_ns - 10**9)
+
+
+def test_what_the_receiver_raises_comes_through(store):
+    """And the store goes on to serve."""
+    put(store, "k")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        store.get_into("k", full)
+    assert CONTENT == bytes(store.get("k").data)
+
+
+def test_who_watches_a_body_is_told_when_it_leaves(store):
+    """Once for each attempt that it begins, and for each piece; reading it is no leaving."""
+    begun, passed = [], []
+    body = WatchedBody(BytesBody(CONTENT), lambda: begun.append(1), passed.append, 100)
+
+    store.put("k", body, Headers())
+
+    assert CONTENT == bytes(store.get("k").data)
+    assert ([1], len(CONTENT), 100) == (begun, sum(passed), max(passed))
+
+
+def test_what_the_watcher_of_a_body_raises_ends_the_request(store):
+    """It comes through, and nothing is stored."""
+
+    def stop(_):
+        raise InterruptedError("enough")
+
+    with pytest.raises(InterruptedError):
+        store.put("k", WatchedBody(BytesBody(CONTENT), bool, stop, 100), Headers())
+    with pytest.raises(NoSuchKey):
+        store.head("k")
+
+
+def test_a_bucket_that_says_more_is_the_same_bucket(store):
+    """What is put through it is seen through the other, and places have one name."""
+    more = store.saying({"put": Said({"x-other": "1"})})
+
+    more.put("k", BytesBody(CONTENT), Headers())
+
+    assert CONTENT == bytes(store.get("k").data)
+    assert more.place == store.place == store.copying_from(store.name).place
