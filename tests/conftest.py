@@ -156,6 +156,7 @@ def bucket_name(emulator):
     emulator.reset_stats()
     emulator.set_latency(0)
     emulator.set_clock_offset(0)
+    emulator.set_restore_time(0)
     name = f"bucket-{next(_numbers)}"
     make_bucket(emulator, name)
     return name
@@ -393,3 +394,9 @@ def mounted(mounting):
 def poll():
     """Return `wait_until`."""
     return wait_until
+
+
+@pytest.fixture
+def command():
+    """Return `run_ossfs`."""
+    return run_ossfs

@@ -16,6 +16,7 @@ from ossfs.errors import (
     JournalDamaged,
     JournalUnusable,
     NoSuchBucket,
+    ObjectArchived,
     OssfsError,
     StagingFull,
     StoreError,
@@ -45,6 +46,8 @@ ADVICE: Mapping[type[OssfsError], str] = {
     " A mount needs oss:ListObjects and oss:GetObject, and to write oss:PutObject,"
     " oss:DeleteObject, oss:ListParts and oss:AbortMultipartUpload."
     " An endpoint of another region than the bucket's is refused like this, too.",
+    ObjectArchived: "Bytes that are archived are restored first, which takes minutes to days:"
+    " `ossfs restore --status` says how far it is.",
     Unreachable: "No server answers at {endpoint}."
     " Check --endpoint (host, port, http or https) and the network;"
     " endpoints with `-internal` answer only inside Alibaba Cloud.",

@@ -16,6 +16,7 @@ from ossfs.errors import InvalidOption, OssfsError
 
 COMMANDS = {
     "mount": ("ossfs.cli.mount:mount", "Mount a bucket as a directory."),
+    "restore": ("ossfs.cli.restore:restore", "Ask for archived objects to be readable."),
     "serve": ("ossfs.cli.serve:serve", "Run an object server for trying things out."),
     "status": ("ossfs.cli.status:status", "Show what is mounted and what is on its way."),
     "umount": ("ossfs.cli.umount:umount", "Finish the uploads of a mount, then unmount it."),

@@ -210,7 +210,7 @@ async def running(
     service = open_service(directory, settings, offset_clock)
     try:
         server = web.Server(
-            App(service, Control(offset_clock, settings.credentials)),
+            App(service, Control(offset_clock, settings.credentials, service.objects)),
             access_log=None,
             auto_decompress=False,  # an object with Content-Encoding is stored as it comes
             max_line_size=_MAX_HEADER,

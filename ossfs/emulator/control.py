@@ -7,6 +7,7 @@ The admin endpoint's knobs: faults, counters, latency, the server's idea of time
     GET    /_ossfs/stats     requests, bytes, errors by operation
     DELETE /_ossfs/stats
     PUT    /_ossfs/latency   {"seconds": 0.02}: added to every request
+    PUT    /_ossfs/restore   {"seconds": 60}: how long restoring an archived object takes
     PUT    /_ossfs/credentials {"id": {"secret": s, "token": t, "expires": unix seconds}}:
                              these are valid from now on, and all others have ended
     PUT    /_ossfs/clock     {"offset": -3600}: the server's clock is off by that many seconds
@@ -22,6 +23,7 @@ from typing import Any
 from ossfs.clock import Clock
 from ossfs.emulator.exchange import Answer, Call
 from ossfs.emulator.faults import Faults
+from ossfs.emulator.objects import Objects
 from ossfs.emulator.settings import Credentials, credentials_from_json
 from ossfs.emulator.stats import Stats
 
@@ -53,12 +55,13 @@ class OffsetClock:
 class Control:
     """What tests may change while the server runs."""
 
-    def __init__(self, clock: OffsetClock, credentials: Credentials) -> None:
+    def __init__(self, clock: OffsetClock, credentials: Credentials, objects: Objects) -> None:
         self.faults = Faults()
         self.stats = Stats()
         self.latency_s = 0.0
         self._clock = clock
         self._credentials = credentials
+        self._objects = objects
 
     async def answer(self, call: Call) -> Answer:
         """Answer a request to the admin endpoint."""
@@ -85,15 +88,26 @@ class Control:
                 return self.stats.described()
             case "DELETE", "stats":
                 self.stats.reset()
-            case "PUT", "latency":
-                self.latency_s = float(given["seconds"])
-            case "PUT", "credentials":
-                self._rotate(credentials_from_json(json.dumps(given)))
-            case "PUT", "clock":
-                self._clock.offset_s = float(given["offset"])
+            case "PUT", _:
+                return {} if self._set(what, given) else None
             case _:
                 return None
         return {}
+
+    def _set(self, what: str, given: Any) -> bool:
+        """Turn a knob; False: there is none of that name."""
+        match what:
+            case "latency":
+                self.latency_s = float(given["seconds"])
+            case "restore":
+                self._objects.restore_s = float(given["seconds"])
+            case "credentials":
+                self._rotate(credentials_from_json(json.dumps(given)))
+            case "clock":
+                self._clock.offset_s = float(given["offset"])
+            case _:
+                return False
+        return True
 
     def _rotate(self, new: Credentials) -> None:
         """Let the new keys be valid; those there were end now."""

@@ -95,11 +95,11 @@ META = "meta-"
 
 
 class Objects:
-    """The objects of all buckets."""
+    """The objects of all buckets; restoring an archived one takes `restore_s` from now on."""
 
     def __init__(self, storage: Storage, *, restore_s: float = 0.0) -> None:
         self._storage = storage
-        self._restore_ns = int(restore_s * SECOND)
+        self.restore_s = restore_s
 
     def find(self, bucket: str, key: str) -> Row | None:
         """Return the object of a key, or None."""
@@ -275,7 +275,7 @@ class Objects:
         if row.ready_ns > now:
             raise Refused("RestoreAlreadyInProgress")
         restored = now < row.expiry_ns
-        ready = row.ready_ns if restored else now + self._restore_ns
+        ready = row.ready_ns if restored else now + int(self.restore_s * SECOND)
         expiry = max(ready, now) + days * _DAY_NS
         self._update(bucket, key, row._replace(ready_ns=ready, expiry_ns=expiry))
         return restored

@@ -181,6 +181,10 @@ class EmulatorProcess:
         """Make every request take that much longer."""
         self._admin("PUT", "latency", {"seconds": seconds})
 
+    def set_restore_time(self, seconds: float) -> None:
+        """Let restoring an archived object take that long, by the server's clock."""
+        self._admin("PUT", "restore", {"seconds": seconds})
+
     def rotate_credentials(self, *, expires_s: float | None = None, token: bool = True) -> None:
         """
         End all keys there are, as after their time, and make `key_id`, `secret`, `token` new ones.

@@ -11,9 +11,10 @@ from copy import copy
 from typing import TypeVar
 
 from ossfs.clock import Clock, SystemClock
-from ossfs.errors import StoreError, Transient
+from ossfs.errors import ObjectArchived, StoreError, Transient
 from ossfs.observe.metrics import Metrics
 from ossfs.store.api import Capabilities, Limits, ObjectInfo, ObjectStore, Said
+from ossfs.store.archives import explained
 from ossfs.store.attempts import Attempts, Policy, RetryOptions
 
 _log = logging.getLogger(__name__)
@@ -111,3 +112,10 @@ class Again:
         except StoreError as error:
             _log.info("key=%r nothing to be seen: %s", key, error)
             return None
+
+    def _explained(self, error: ObjectArchived, key: str) -> ObjectArchived:
+        """Let the error say in which state the bytes of `key` are; one HEAD, not repeated."""
+        try:
+            return explained(error, self._store.head(key))
+        except StoreError:
+            return explained(error, None)

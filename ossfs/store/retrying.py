@@ -23,6 +23,9 @@ looks at what is there. For complete there may be nothing to see: `CompletionUnk
 `create_upload` looks, before it is repeated, for the upload whose id did not reach us: one
 of the key, begun since the first attempt, that has no parts.
 
+An object whose bytes are archived is looked at once, so that the error says in which state
+it is (`ossfs.store.archives`).
+
 Threads: as the wrapped store; nothing is shared but the random numbers.
 """
 
@@ -32,6 +35,7 @@ from ossfs.errors import (
     AlreadyExists,
     ChecksumMismatch,
     NoSuchKey,
+    ObjectArchived,
     PositionMismatch,
     PreconditionFailed,
     StoreError,
@@ -100,6 +104,8 @@ class Retrying(RetryingUploads):
                 if isinstance(error, ChecksumMismatch):
                     pieces = Pieces(extent)
                 attempts.failed(error)
+            except ObjectArchived as error:
+                raise self._explained(error, key)  # noqa: B904  # the same error, completed
             except PreconditionFailed:
                 if pieces.etag is None or if_match is not None:
                     raise
@@ -221,18 +227,21 @@ class Retrying(RetryingUploads):
                 return resolving.described_by_us(self.head(key), headers)
             return None
 
-        return self._again(
-            "copy",
-            key,
-            lambda: self._store.copy(
-                source,
+        try:
+            return self._again(
+                "copy",
                 key,
-                if_match=if_match,
-                headers=headers,
-                forbid_overwrite=forbid_overwrite,
-            ),
-            settle=settle,
-        )
+                lambda: self._store.copy(
+                    source,
+                    key,
+                    if_match=if_match,
+                    headers=headers,
+                    forbid_overwrite=forbid_overwrite,
+                ),
+                settle=settle,
+            )
+        except ObjectArchived as error:
+            raise self._explained(error, source)  # noqa: B904  # the same error, completed
 
     def delete(self, key: str) -> None:
         """Delete the object; one that is not there is no error."""

@@ -10,6 +10,7 @@ from ossfs.errors import (
     AlreadyExists,
     ChecksumMismatch,
     NoSuchUpload,
+    ObjectArchived,
     PreconditionFailed,
     StoreError,
 )
@@ -61,13 +62,16 @@ class RetryingUploads(Again):
         if_match: str | None = None,
     ) -> Part:
         """Make a range of an object a part; see `ObjectStore.copy_part`."""
-        return self._again(
-            "copy_part",
-            key,
-            lambda: self._store.copy_part(
-                key, upload_id, number, source, extent, if_match=if_match
-            ),
-        )
+        try:
+            return self._again(
+                "copy_part",
+                key,
+                lambda: self._store.copy_part(
+                    key, upload_id, number, source, extent, if_match=if_match
+                ),
+            )
+        except ObjectArchived as error:
+            raise self._explained(error, source)  # noqa: B904  # the same error, completed
 
     def complete_upload(
         self,

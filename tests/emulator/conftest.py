@@ -78,6 +78,7 @@ def server(shared_server):
     shared_server.clear_faults()
     shared_server.set_latency(0)
     shared_server.set_clock_offset(0)
+    shared_server.set_restore_time(0)
 
 
 _numbers = itertools.count()

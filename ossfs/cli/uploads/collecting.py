@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -11,18 +10,17 @@ from typing import Any
 
 import click
 
+from ossfs.cli.buckets import config_of, is_same_bucket, opened
 from ossfs.cli.explain import explain
-from ossfs.cli.mount import given_flags, option_flags
+from ossfs.cli.mount import option_flags
 from ossfs.cli.state import folders, read_record
 from ossfs.cli.wording import age_text, size_text
 from ossfs.clock import SystemClock
-from ossfs.config import MountConfig, resolve
+from ossfs.config import MountConfig
 from ossfs.config.kinds import parse_duration
-from ossfs.connecting import credentials_for, open_store, transport_options
 from ossfs.errors import InvalidOption, JournalDamaged, NoSuchUpload, StoreError
 from ossfs.journal.journal import Journal
 from ossfs.store.api import ObjectStore
-from ossfs.store.transport import HttpTransport
 from ossfs.writeback.recovery import JOURNAL_NAME
 from ossfs.writeback.strays import Claims, Owner, Stray, held_by, older_than, uploads_of
 
@@ -64,12 +62,8 @@ def gc_command(
     Where no --endpoint and no --region is given, those of the last mount of URL are used.
     """
     before_ns = time.time_ns() - int(_seconds(age) * 1e9)
-    config = _config(url, flags)
-    clock = SystemClock()
-    options = transport_options(config.store, os.environ, connections=CONNECTIONS)
-    with closing(HttpTransport(options)) as transport:
-        credentials = credentials_for(config, options, clock, os.environ)
-        store = open_store(config, transport, credentials, clock)
+    config = config_of(url, flags)
+    with opened(config, connections=CONNECTIONS) as store:
         try:
             listed = list(uploads_of(store, config.url.prefix))
         except StoreError as error:
@@ -92,30 +86,13 @@ def _seconds(age: str) -> float:
         raise InvalidOption(f"--older-than: {age!r} {error}") from None
 
 
-def _config(url: str, flags: dict[str, Any]) -> MountConfig:
-    given = given_flags(flags)
-    config = resolve(url, flags=given)
-    if config.store.endpoint is not None or config.store.region is not None:
-        return config
-    for folder in folders():
-        record = read_record(folder)
-        if record is not None and record.options and _is_same_bucket(record.url, config):
-            return resolve(url, flags={**record.options, **given})
-    raise InvalidOption(f"where is the bucket of {url}? Give --endpoint URL or --region NAME")
-
-
-def _is_same_bucket(url: str, config: MountConfig) -> bool:
-    other = resolve(url).url
-    return (other.scheme, other.bucket) == (config.url.scheme, config.url.bucket)
-
-
 def _claims(config: MountConfig) -> Claims:
     """Read every journal of this user that may be of the bucket. JournalDamaged."""
     claims = Claims()
     for folder in folders():
         record = read_record(folder)
         path = folder / JOURNAL_NAME
-        if not path.exists() or (record is not None and not _is_same_bucket(record.url, config)):
+        if not path.exists() or (record is not None and not is_same_bucket(record.url, config)):
             continue
         try:
             with closing(Journal(path, clock=SystemClock(), read_only=True)) as journal:
