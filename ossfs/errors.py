@@ -11,6 +11,13 @@ Everything that can go wrong, with the errno an application sees.
     ├── UploadCancelled            ECANCELED  the file was unlinked, or the user said so
     ├── EditConflict               ESTALE     the edited object was changed by somebody else
     │   └── NameTaken              EEXIST     O_EXCL: somebody else made the file first
+    ├── TransferError              EIO        of a file or stream to or from a bucket
+    │   ├── TransferCancelled      ECANCELED  somebody called `Cancel.cancel`
+    │   ├── TransferInUse          EBUSY      the same transfer runs already
+    │   ├── SourceChanged          ESTALE     the file changed while it was uploaded
+    │   ├── RemoteChanged          ESTALE     the object kept changing while it was downloaded
+    │   ├── Damaged                EIO        the bytes that arrived are not the object's
+    │   └── LocalFailure           EIO        the local file; its OSError is the cause
     └── StoreError                 EIO        an answer, or no answer, of the object store
         ├── NotFound               ENOENT
         │   ├── NoSuchKey
@@ -45,6 +52,9 @@ Everything that can go wrong, with the errno an application sees.
 The errno belongs to the class; adapters only read it. POSIX conditions that have
 nothing to do with the store (no such file, not a directory …) are Python's own
 `OSError` subclasses and are raised by `ossfs.vfs`.
+
+`is_worth_rerunning` says that the same call may succeed when it is made again, and then
+goes on where the failed one stopped, if it keeps a checkpoint.
 """
 
 import errno as codes
@@ -55,6 +65,8 @@ class OssfsError(Exception):
     """Base of every error that ossfs raises itself."""
 
     errno: ClassVar[int] = codes.EIO
+    is_worth_rerunning: ClassVar[bool] = False
+    """The same call, made again, may succeed."""
 
 
 class InvalidOption(OssfsError):
@@ -103,6 +115,63 @@ class UploadCancelled(OssfsError):
     """An upload was stopped on request; what the store holds of it stays."""
 
     errno = codes.ECANCELED
+
+
+class TransferError(OssfsError):
+    """A transfer did not do what was asked; the message says of what and why."""
+
+    def __init__(
+        self, message: str, *, bucket: str = "", key: str = "", path: str = "", request_id: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.bucket = bucket
+        self.key = key
+        self.path = path
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        where = f"{self.bucket}/{self.key}" + (f" and {self.path}" if self.path else "")
+        text = f"{where}: {self.message}" if self.bucket or self.key else self.message
+        return f"{text} (request id {self.request_id})" if self.request_id else text
+
+
+class TransferCancelled(TransferError):
+    """The transfer was stopped on request; what it left behind is what the request said."""
+
+    errno = codes.ECANCELED
+    is_worth_rerunning = True
+
+
+class TransferInUse(TransferError):
+    """Another process or thread transfers from the same source to the same target."""
+
+    errno = codes.EBUSY
+    is_worth_rerunning = True
+
+
+class SourceChanged(TransferError):
+    """The local file changed while it was uploaded; nothing of it became an object."""
+
+    errno = codes.ESTALE
+    is_worth_rerunning = True
+
+
+class RemoteChanged(TransferError):
+    """The object was replaced each time its download had begun again."""
+
+    errno = codes.ESTALE
+    is_worth_rerunning = True
+
+
+class Damaged(TransferError):
+    """What arrived is not what was sent, by its CRC-64; it was thrown away."""
+
+    is_worth_rerunning = True
+
+
+class LocalFailure(TransferError):
+    """The local file could not be read or written; `__cause__` is the OSError."""
 
 
 class StoreError(OssfsError):
@@ -160,6 +229,8 @@ class NoSuchBucket(NotFound):
 class NoSuchUpload(NotFound):
     """The multipart upload does not exist: completed, aborted, or never there."""
 
+    is_worth_rerunning = True
+
 
 class AccessDenied(StoreError):
     """The store knows us and says no."""
@@ -173,6 +244,8 @@ class InvalidCredentials(AccessDenied):
 
 class CredentialsExpired(AccessDenied):
     """The temporary credentials have expired."""
+
+    is_worth_rerunning = True
 
 
 class ClockSkewed(AccessDenied):
@@ -205,12 +278,14 @@ class PreconditionFailed(StoreError):
     """Another version than the expected one is there."""
 
     errno = codes.ESTALE
+    is_worth_rerunning = True
 
 
 class Conflict(StoreError):
     """The store says the operation conflicts with the state of the resource."""
 
     errno = codes.EBUSY
+    is_worth_rerunning = True
 
 
 class PositionMismatch(StoreError):
@@ -258,6 +333,7 @@ class Untrusted(StoreError):
 class Transient(StoreError):
     """Worth trying again; `retry_after_s` is the store's wish, if it had one."""
 
+    is_worth_rerunning = True
     retry_after_s: float | None = None
 
 

@@ -1,0 +1,62 @@
+"""
+Stopping a transfer from another thread, a callback, or a signal handler.
+
+A `Cancel` is given to one or more transfers. They look at it before each piece of at most
+some 100 KiB, while they wait for a rate limit, and while they wait for each other.
+
+Threads: every method may be called from any thread. `cancel` takes no lock, so that a
+signal handler may call it whatever the interrupted thread holds.
+"""
+
+import time
+
+from ossfs.errors import TransferCancelled
+
+LOOK_EVERY_S = 0.05
+"""Longest wait between two looks."""
+
+
+class Cancel:
+    """Whether somebody wants a transfer to stop, and what shall be left of it."""
+
+    def __init__(self) -> None:
+        self._is_abort: bool | None = None  # one attribute: it is set in one step
+
+    def __repr__(self) -> str:
+        state = {None: "not cancelled", False: "stop and keep", True: "abort"}[self._is_abort]
+        return f"<Cancel: {state}>"
+
+    def cancel(self, *, abort: bool = False) -> None:
+        """
+        Stop the transfers that look here, within a second.
+
+        What they have done is kept, so that they go on later; with `abort` it is thrown
+        away: the multipart upload, the checkpoint, the temporary file. A second call may
+        turn keeping into aborting, not the other way round.
+        """
+        self._is_abort = abort or bool(self._is_abort)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Somebody called `cancel`."""
+        return self._is_abort is not None
+
+    @property
+    def is_abort(self) -> bool:
+        """Nothing shall be left."""
+        return bool(self._is_abort)
+
+    def check(self) -> None:
+        """Raise TransferCancelled if somebody called `cancel`."""
+        if self._is_abort is not None:
+            raise TransferCancelled("aborted" if self._is_abort else "cancelled, and kept")
+
+    def pause(self, seconds: float) -> None:
+        """Wait, looking all the while. TransferCancelled."""
+        until = time.monotonic() + seconds
+        while True:
+            self.check()
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, LOOK_EVERY_S))
