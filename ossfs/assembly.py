@@ -15,12 +15,13 @@ from pathlib import Path
 
 from ossfs.cache.blocks import BlockCache
 from ossfs.cache.budget import default_budget
+from ossfs.cache.disk import DiskCache
 from ossfs.cache.malloc import reuse_freed_memory
 from ossfs.cache.metadata import KnownObjects
 from ossfs.cache.readahead import ReadaheadConfig
 from ossfs.clock import Clock, SystemClock
 from ossfs.config import MountConfig
-from ossfs.connecting import credentials_for, open_store, transport_options
+from ossfs.connecting import credentials_for, endpoint_for, open_store, transport_options
 from ossfs.fusefs import session
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import MarkerRecord
@@ -59,6 +60,7 @@ log = logging.getLogger(__name__)
 
 READ_WORKERS = 32
 KNOWN_OBJECTS = 200_000  # versions whose metadata is kept in memory, about 1 KB each
+DISK_NICENESS = 10  # a reader who needs the processor comes before the disk cache
 DEFAULT_RESERVE = 1 << 30
 FIRST_LOOK_S = 15.0  # `ossfs mount` says after this time that the store cannot be reached
 
@@ -83,9 +85,11 @@ class Mount:
         fs: FileSystem,
         journal: Journal,
         workers: Sequence[Workers],
+        disk: DiskCache | None,
         on_close: Callable[[], None],
     ) -> None:
         self.fs = fs
+        self.disk = disk
         self._config = config
         self._journal = journal
         self._workers = workers
@@ -124,6 +128,8 @@ class Mount:
         self.fs.close()
         for workers in self._workers:
             workers.close(cancel=True)
+        if self.disk is not None:
+            self.disk.close()
         self._journal.close()
         self._on_close()
 
@@ -181,16 +187,41 @@ def build(
         area = StagingArea(
             state_dir / STAGING_NAME, reserve=DEFAULT_RESERVE if reserve is None else reserve
         )
-        fs = _file_system(config, journal, area, parts, is_due=is_due)
+        disk = _disk_cache(config, parts.clock)
+        fs = _file_system(config, journal, area, parts, disk, is_due=is_due)
     except BaseException:
         journal.close()
         raise
     workers = [parts.read_workers, parts.upload_workers]
-    return Mount(config=config, fs=fs, journal=journal, workers=workers, on_close=on_close)
+    return Mount(
+        config=config, fs=fs, journal=journal, workers=workers, disk=disk, on_close=on_close
+    )
+
+
+def _disk_cache(config: MountConfig, clock: Clock) -> DiskCache | None:
+    cache = config.cache
+    if cache.cache_dir is None:
+        return None
+    disk = DiskCache(
+        cache.cache_dir,
+        store=f"{config.url.scheme}://{config.url.bucket} at {endpoint_for(config)}",
+        size=cache.cache_size,
+        reserve=cache.cache_reserve,
+        workers=ThreadWorkers(1, "ossfs-disk", niceness=DISK_NICENESS),
+        clock=clock,
+    )
+    disk.prepare()
+    return disk
 
 
 def _file_system(
-    config: MountConfig, journal: Journal, area: StagingArea, parts: Parts, *, is_due: bool
+    config: MountConfig,
+    journal: Journal,
+    area: StagingArea,
+    parts: Parts,
+    disk: DiskCache | None,
+    *,
+    is_due: bool,
 ) -> FileSystem:
     tree = _tree(config, parts)
     memory = config.cache.memory
@@ -199,6 +230,7 @@ def _file_system(
         blocks=BlockCache(default_budget() if memory is None else memory),
         workers=parts.read_workers,
         readahead=ReadaheadConfig(),
+        disk=disk,
     )
     kept = Kept(journal=journal, area=area)
     uploads = FileUploads(

@@ -41,8 +41,14 @@ class Version(NamedTuple):
     etag: str
 
 
+class _Referable:
+    """Lets others know of a block without keeping its memory."""
+
+    __slots__ = ("__weakref__",)  # what `weakref_slot=True` does from Python 3.11 on
+
+
 @dataclass(eq=False, slots=True)
-class Block:
+class Block(_Referable):
     """The bytes of `extent` in `version`, in one buffer."""
 
     version: Version

@@ -32,8 +32,22 @@ class CacheConfig:
     cache_dir: Path | None = option(
         None,
         PATH,
-        "Folder for a cache on local disk. Accepted, but not used yet.",
+        "Folder for a cache on local disk of what was read; kept over remounts, and any number of"
+        " mounts may share it. Without one, nothing that was read is written to disk.",
         default_note="none",
+    )
+    cache_size: int = option(
+        10 * GIB,
+        SIZE,
+        "What the folder of `cache_dir` may hold, with all mounts that share it; what was used"
+        " longest ago goes first.",
+        minimum=16 * MIB,
+    )
+    cache_reserve: int = option(
+        1 * GIB,
+        SIZE,
+        "Space that is left free on the disk of `cache_dir`, whatever its size.",
+        minimum=0,
     )
     memory: int | None = option(
         None,

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from weakref import WeakValueDictionary
 
 from ossfs.cache.blocks import BlockCache, Version
+from ossfs.cache.disk import DiskCache
 from ossfs.cache.readahead import Readahead, ReadaheadConfig
 from ossfs.clock import Clock, SystemClock
 from ossfs.extents import Extent
@@ -51,11 +52,13 @@ class ObjectReader:
         readahead: ReadaheadConfig,
         clock: Clock | None = None,
         learned: Callable[[ObjectInfo], None] = lambda _: None,
+        disk: DiskCache | None = None,
     ) -> None:
         self._store = store
         self._learned = learned
         self._blocks = blocks
         self._workers = workers
+        self._disk = disk
         self._readahead = readahead
         self._streaming = _Streaming(clock or SystemClock())
         self._lock = threading.Lock()  # guards _sources
@@ -75,7 +78,7 @@ class ObjectReader:
         Bring all of a small version into memory; return what the answer says of it.
 
         None, and nothing is asked: some of it is there or under way, or (only what
-        `is_ahead` of a reader) there is no room. The errors of `VersionReader.read`.
+        `is_ahead` of a reader) on disk, or there is no room. The errors of `VersionReader.read`.
         """
         return self._source(key, etag, size).fetch_whole(is_ahead=is_ahead)
 
@@ -83,20 +86,24 @@ class ObjectReader:
         with self._lock:
             source = self._sources.get((key, etag, size))
             if source is None:
+                version = Version(key, etag)
                 source = Source(
                     self._store,
                     self._blocks,
                     self._workers,
-                    Version(key, etag),
+                    version,
                     size,
                     self._learned,
+                    None if self._disk is None else self._disk.of(version, size),
                 )
                 self._sources[key, etag, size] = source
             return source
 
     def forget(self, key: str) -> None:
-        """Drop the object's bytes from memory: it was deleted or replaced."""
+        """Drop the object's bytes from memory and disk: it was deleted or replaced."""
         self._blocks.drop(key)
+        if self._disk is not None:
+            self._disk.drop(key)
 
 
 class VersionReader:

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from ossfs.cache.blocks import Block, BlockCache, Version
+from ossfs.cache.disk import DiskVersion
+from ossfs.cache.disk_gaps import Piece, cut
 from ossfs.errors import NoSuchKey, PreconditionFailed, RangeNotSatisfiable, ShortBody, StoreError
 from ossfs.extents import Extent, ExtentSet
 from ossfs.store.api import Fetched, ObjectInfo, ObjectStore
@@ -26,7 +28,7 @@ from ossfs.transfer.workers import Workers
 
 
 class Source:
-    """The bytes of one version, from memory or from the store."""
+    """The bytes of one version: from memory, from the disk cache if there is one, or the store."""
 
     def __init__(
         self,
@@ -36,6 +38,7 @@ class Source:
         version: Version,
         size: int,
         learned: Callable[[ObjectInfo], None],
+        disk: DiskVersion | None,
     ) -> None:
         self.version = version
         self.size = size
@@ -43,31 +46,34 @@ class Source:
         self._blocks = blocks
         self._workers = workers
         self._learned = learned
+        self._disk = disk
         self._lock = threading.Lock()  # guards _flights and what is in them
         self._flights: list[_Flight] = []
 
     def read(self, extent: Extent, demand: Extent) -> list[memoryview]:
         """Return the bytes of `extent` in pieces, fetching as much of `demand` as is needed."""
+        on_disk = self._on_disk(demand)
         pieces = []
         at = extent.start
         while at < extent.stop:
-            block = self._block_at(at, demand)
+            block = self._block_at(at, demand, on_disk)
             pieces.append(block.view(at, extent.stop))
             at = block.extent.stop
         return pieces
 
     def fetch_ahead(self, reader: object, part: Extent) -> bool:
         """Have the workers fetch what is missing of `part`; False: no room for it now."""
+        on_disk = self._on_disk(part)
         with self._lock:
             for flight in self._flights:
                 if flight.extent.clip(part).size:
                     flight.wanted_by.add(reader)
-            missing = self._missing_locked(part)
+            missing = list(cut(self._missing_locked(part), on_disk))
             new = []
-            for gap in missing:
-                if not self._blocks.reserve(gap.size, is_ahead=True):
+            for piece in missing:
+                if not self._blocks.reserve(piece.extent.size, is_ahead=True):
                     break
-                new.append(_Flight(gap, wanted_by={reader}))
+                new.append(_Flight(piece, wanted_by={reader}))
             self._flights += new
         for flight in new:
             self._workers.submit(self._run_ahead, flight)
@@ -76,12 +82,16 @@ class Source:
     def fetch_whole(self, *, is_ahead: bool) -> ObjectInfo | None:
         """Fetch all of it by one request, unless some is there or under way, or no room is."""
         whole = Extent(0, self.size)
+        if is_ahead and self._on_disk(whole):
+            return None
         with self._lock:
             if self._flights or self._blocks.present(self.version, whole):
                 return None
             if not self._blocks.reserve(self.size, is_ahead=is_ahead):
                 return None
-            flight = _Flight(whole, wanted_by={self} if is_ahead else set())
+            flight = _Flight(
+                Piece(whole, is_on_disk=False), wanted_by={self} if is_ahead else set()
+            )
             flight.claim()
             self._flights.append(flight)
         self._run(flight)
@@ -98,7 +108,10 @@ class Source:
                         self._blocks.release(flight.extent.size)
         self._blocks.settle(self.version, extent)
 
-    def _block_at(self, at: int, demand: Extent) -> Block:
+    def _on_disk(self, extent: Extent) -> list[Extent]:
+        return [] if self._disk is None else self._disk.present(extent)
+
+    def _block_at(self, at: int, demand: Extent, on_disk: list[Extent]) -> Block:
         """Return the block with the byte at `at`: from memory, from a flight, or by a GET."""
         has_failed = False
         while True:
@@ -106,7 +119,9 @@ class Source:
                 block = self._blocks.at(self.version, at)
                 if block is not None:
                     return block
-                flight = self._flight_at_locked(at) or self._demanded_locked(at, demand)
+                flight = self._flight_at_locked(at)
+                if flight is None:
+                    flight = self._demanded_locked(at, demand, on_disk)
                 is_mine = flight.claim()
             if is_mine:
                 return self._run(flight)
@@ -134,10 +149,11 @@ class Source:
                 return flight
         return None
 
-    def _demanded_locked(self, at: int, demand: Extent) -> "_Flight":
-        gap = next(gap for gap in self._missing_locked(demand) if at < gap.stop)
-        self._blocks.reserve(gap.size, is_ahead=False)
-        flight = _Flight(gap, wanted_by=set())
+    def _demanded_locked(self, at: int, demand: Extent, on_disk: list[Extent]) -> "_Flight":
+        pieces = cut(self._missing_locked(demand), on_disk)
+        piece = next(piece for piece in pieces if at < piece.extent.stop)
+        self._blocks.reserve(piece.extent.size, is_ahead=False)
+        flight = _Flight(piece, wanted_by=set())
         self._flights.append(flight)
         return flight
 
@@ -152,7 +168,11 @@ class Source:
 
     def _run(self, flight: "_Flight") -> Block:
         try:
-            flight.info, data = self._get(flight.extent)
+            kept = self._disk.load(flight.extent) if self._disk and flight.is_on_disk else None
+            if kept is None:
+                flight.info, data = self._get(flight.extent)
+            else:
+                data = kept
             with self._lock:  # so that the bytes are always either in a flight or in a block
                 block = self._blocks.put(
                     self.version, flight.extent, data, is_ahead=bool(flight.wanted_by)
@@ -165,6 +185,8 @@ class Source:
             flight.landed.set_exception(error)
             raise
         flight.landed.set_result(block)
+        if self._disk and kept is None:
+            self._disk.offer(block)
         return block
 
     def _get(self, extent: Extent) -> Fetched:
@@ -198,12 +220,12 @@ class Source:
 
 
 class _Flight:
-    """A request under way, or waiting for a worker."""
+    """A request under way, or waiting for a worker; or bytes to be loaded from disk instead."""
 
-    __slots__ = ("_is_claimed", "extent", "info", "landed", "wanted_by")
+    __slots__ = ("_is_claimed", "extent", "info", "is_on_disk", "landed", "wanted_by")
 
-    def __init__(self, extent: Extent, *, wanted_by: set[object]) -> None:
-        self.extent = extent
+    def __init__(self, piece: Piece, *, wanted_by: set[object]) -> None:
+        self.extent, self.is_on_disk = piece
         self.wanted_by = wanted_by
         """Who had it planned; nobody waits for a flight that was not claimed."""
         self.landed: Future[Block] = Future()
