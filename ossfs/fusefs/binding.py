@@ -32,7 +32,8 @@ class Binding(fuse.FUSE):  # type: ignore[misc]  # fusepy has no types
     def create(self, path: bytes, mode: int, fip: Any) -> int:
         """Let the operations know how the new file is opened: fusepy drops the flags."""
         info = fip.contents
-        info.fh = self.operations("create", path.decode(self.encoding), mode, info.flags)
+        info.fh, caching = self.operations("create", path.decode(self.encoding), mode, info.flags)
+        info.keep_cache, info.direct_io = caching
         return 0
 
     def read(self, _path: Any, buf: Any, size: int, offset: int, fip: Any) -> int:

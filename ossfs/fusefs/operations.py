@@ -116,12 +116,11 @@ class Operations:
         fh = self._fs.open(_path(path), flags)
         return fh, self._fs.caching(fh)
 
-    def create(self, path: str, mode: int, flags: int) -> int:
-        """Make a file and open it, as the flags say."""
+    def create(self, path: str, mode: int, flags: int) -> tuple[int, Caching]:
+        """Make a file and open it, as the flags say; as `open`."""
         uid, gid, _ = get_context()
         fh = self._fs.create(_path(path), mode, flags, uid=uid, gid=gid)
-        self._fs.caching(fh)  # the kernel drops what it has: from here on, it is right
-        return fh
+        return fh, self._fs.caching(fh)
 
     def read(self, path: None, size: int, offset: int, fh: int) -> bytes | memoryview:  # noqa: ARG002 - by handle
         """Read."""

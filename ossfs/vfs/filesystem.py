@@ -137,6 +137,8 @@ class FileSystem:
         handle = self._handles.get(fh)
         if handle.node.is_superseded:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), handle.node.key)
+        if not handle.node.has_pages:
+            self._files.pages.confirmed(handle.node)
         return handle.read(offset, length)
 
     def write(self, fh: Fh, offset: int, data: bytes | memoryview) -> int:
@@ -147,6 +149,8 @@ class FileSystem:
         node = handle.node
         at = node.pending.size if handle.is_appending else offset
         self._refuse_too_large(node.key, at + len(data))
+        if not node.has_pages:
+            self._files.pages.confirmed(node)
         return self._files.write(node, None if handle.is_appending else offset, data)
 
     def truncate(self, path: str, size: int) -> None:

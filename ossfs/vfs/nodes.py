@@ -43,7 +43,7 @@ class FileNode:
     is_new: bool = False
     """Made by us, with nothing written yet: committed at release, not at flush."""
     has_pages: bool = False
-    """What the kernel has cached of it are bytes of this node."""
+    """What the kernel has cached of it are bytes of this node: it has dropped all others."""
     is_superseded: bool = False
     """Another version has its name and its pages in the kernel; no byte of it may get there."""
     checked: float = 0.0
