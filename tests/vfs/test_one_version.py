@@ -1,0 +1,104 @@
+"""Readers of a file that another client replaces without a pause: one version each, or ESTALE."""
+
+import errno
+import os
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from ossfs.errors import PreconditionFailed
+from ossfs.transfer.workers import ThreadWorkers
+from tests.support.versions import content_of, version_of
+
+SIZE = 1_500_000  # more than a first fetch: several requests make up one reading
+READS = 20_000
+READERS = 6
+STALE = "the version is gone"
+
+
+class Story:
+    """Versions replaced until enough was read."""
+
+    def __init__(self, core):
+        self._core = core
+        self._lock = threading.Lock()
+        self._reads = 0
+        self.versions = set()
+        self.version = 0
+        self.put()
+
+    def put(self):
+        self.version += 1
+        size = SIZE - self.version % 3 * 77_777
+        self._core.put("f", bytes(content_of(self.version, size)))
+
+    def note(self, reads, version):
+        with self._lock:
+            self._reads += reads
+            self.versions.add(version)
+
+    @property
+    def is_over(self):
+        with self._lock:
+            return self._reads >= READS
+
+    def replace(self):
+        while not self.is_over:
+            self.put()
+
+
+def places(draw):
+    """Return offsets in some pattern."""
+    step = draw.choice((1_000, 30_000, 131_072))
+    offsets = list(range(draw.randrange(step), SIZE - 300_000, step))[: draw.choice((5, 40, 400))]
+    how = draw.choice(("forward", "backward", "random", "crossed"))
+    if how == "backward":
+        return offsets[::-1]
+    if how == "random":
+        draw.shuffle(offsets)
+    if how == "crossed":  # as the kernel's threads overtake each other
+        offsets = [offsets[at ^ 1] for at in range(len(offsets) & ~1)]
+    return offsets
+
+
+def read_at(sh, fd, length, offset):
+    """Return the version that is read; STALE: none any more."""
+    try:
+        return version_of(sh.pread(fd, length, offset), offset)
+    except (PreconditionFailed, OSError) as error:
+        if error.errno != errno.ESTALE:
+            raise
+        return STALE
+
+
+def reading(sh, story, seed):
+    draw = random.Random(seed)
+    while not story.is_over:
+        fd = sh.open("/f", os.O_RDONLY)
+        sh.fs.caching(fd)
+        try:
+            length, seen, reads = draw.choice((64, 4_096, 131_072)), set(), 0
+            for offset in places(draw):
+                version = read_at(sh, fd, length, offset)
+                if version is STALE:
+                    break
+                seen.add(version)
+                reads += 1
+            assert len(seen) <= 1, f"one handle showed {seen}"
+            for version in seen:
+                story.note(reads, version)
+        finally:
+            sh.close(fd)
+
+
+def test_every_handle_shows_one_version(core):
+    """Whatever the pattern, the sizes, and who else reads: never bytes of two."""
+    life = core.mount(is_running=True, workers=lambda: ThreadWorkers(8, "test"), attr_ttl_s=0.0)
+    story = Story(core)
+    with ThreadPoolExecutor(READERS + 1) as pool:
+        done = [pool.submit(reading, life.os, story, seed) for seed in range(READERS)]
+        done.append(pool.submit(story.replace))
+        for one in done:
+            one.result()
+
+    assert len(story.versions) > 10
