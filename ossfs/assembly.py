@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ossfs.cache.attributes import KeptAttributes
 from ossfs.cache.blocks import BlockCache
 from ossfs.cache.budget import default_budget
 from ossfs.cache.disk import DiskCache
@@ -29,6 +30,8 @@ from ossfs.store.api import ObjectStore
 from ossfs.store.credentials import CredentialsProvider
 from ossfs.store.transport import HttpTransport
 from ossfs.transfer.workers import ThreadWorkers, Workers
+from ossfs.vfs.asking import Asking
+from ossfs.vfs.descriptions import Descriptions
 from ossfs.vfs.directories import Directories
 from ossfs.vfs.files import Files
 from ossfs.vfs.filesystem import FileSystem
@@ -59,6 +62,7 @@ from ossfs.writeback.values import UploadStatus
 log = logging.getLogger(__name__)
 
 READ_WORKERS = 32
+ATTRIBUTES_NAME = "attributes.db"
 KNOWN_OBJECTS = 200_000  # versions whose metadata is kept in memory, about 1 KB each
 DISK_NICENESS = 10  # a reader who needs the processor comes before the disk cache
 DEFAULT_RESERVE = 1 << 30
@@ -75,6 +79,20 @@ class Parts:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """What is kept on the local disk and may be thrown away."""
+
+    attributes: KeptAttributes
+    disk: DiskCache | None
+
+    def close(self, *, is_crash: bool = False) -> None:
+        """Close the files; after a crash, as they are."""
+        self.attributes.close(is_crash=is_crash)
+        if self.disk is not None:
+            self.disk.close()
+
+
 class Mount:
     """A file system that is ready to be mounted."""
 
@@ -84,14 +102,15 @@ class Mount:
         config: MountConfig,
         fs: FileSystem,
         journal: Journal,
+        caches: "Caches",
         workers: Sequence[Workers],
-        disk: DiskCache | None,
         on_close: Callable[[], None],
     ) -> None:
         self.fs = fs
-        self.disk = disk
+        self.disk = caches.disk
         self._config = config
         self._journal = journal
+        self._caches = caches
         self._workers = workers
         self._on_close = on_close
 
@@ -128,8 +147,7 @@ class Mount:
         self.fs.close()
         for workers in self._workers:
             workers.close(cancel=True)
-        if self.disk is not None:
-            self.disk.close()
+        self._caches.close()
         self._journal.close()
         self._on_close()
 
@@ -182,20 +200,33 @@ def build(
 ) -> Mount:
     """Put the file system together over a store, and recover what an earlier one left."""
     journal = open_journal(state_dir, clock=parts.clock)
+    attributes = KeptAttributes(state_dir / ATTRIBUTES_NAME, bucket=_bucket_name(config))
     try:
         reserve = config.writeback.reserve
         area = StagingArea(
             state_dir / STAGING_NAME, reserve=DEFAULT_RESERVE if reserve is None else reserve
         )
         disk = _disk_cache(config, parts.clock)
-        fs = _file_system(config, journal, area, parts, disk, is_due=is_due)
+        caches = Caches(attributes, disk)
+        fs = _file_system(config, journal, area, parts, caches, is_due=is_due)
     except BaseException:
+        attributes.close()
         journal.close()
         raise
-    workers = [parts.read_workers, parts.upload_workers]
     return Mount(
-        config=config, fs=fs, journal=journal, workers=workers, disk=disk, on_close=on_close
+        config=config,
+        fs=fs,
+        journal=journal,
+        caches=caches,
+        workers=[parts.read_workers, parts.upload_workers],
+        on_close=on_close,
     )
+
+
+def _bucket_name(config: MountConfig) -> str:
+    """Tell the bucket from all others, for what is known of its objects."""
+    store = config.store
+    return f"{config.url.scheme}://{config.url.bucket} at {store.endpoint or store.region}"
 
 
 def _disk_cache(config: MountConfig, clock: Clock) -> DiskCache | None:
@@ -219,18 +250,19 @@ def _file_system(
     journal: Journal,
     area: StagingArea,
     parts: Parts,
-    disk: DiskCache | None,
+    caches: Caches,
     *,
     is_due: bool,
 ) -> FileSystem:
-    tree = _tree(config, parts)
+    tree = _tree(config, parts, caches.attributes)
     memory = config.cache.memory
     reader = ObjectReader(
         store=parts.store,
         blocks=BlockCache(default_budget() if memory is None else memory),
         workers=parts.read_workers,
         readahead=ReadaheadConfig(),
-        disk=disk,
+        disk=caches.disk,
+        learned=tree.descriptions.learn,
     )
     kept = Kept(journal=journal, area=area)
     uploads = FileUploads(
@@ -306,7 +338,7 @@ def _recover(
     return promised, left.markers
 
 
-def _tree(config: MountConfig, parts: Parts) -> Tree:
+def _tree(config: MountConfig, parts: Parts, attributes: KeptAttributes) -> Tree:
     posix, cache = config.posix, config.cache
     directories = Directories(
         store=parts.store,
@@ -314,12 +346,25 @@ def _tree(config: MountConfig, parts: Parts) -> Tree:
         ttl_s=cache.dir_ttl_s,
         negative_ttl_s=cache.negative_ttl_s,
     )
-    return Tree(
+    keys = Keys(config.url.prefix, max_key=parts.store.limits.max_key)
+    nodes = NodeTable()
+    descriptions = Descriptions(
         store=parts.store,
-        keys=Keys(config.url.prefix, max_key=parts.store.limits.max_key),
+        top=keys.prefix,
         directories=directories,
-        objects=KnownObjects(KNOWN_OBJECTS),
-        nodes=NodeTable(),
+        objects=KnownObjects(KNOWN_OBJECTS, attributes),
+        nodes=nodes,
+        asking=Asking(posix.attrs),
+        clock=parts.clock,
+        attr_ttl_s=cache.attr_ttl_s,
+        dir_ttl_s=cache.dir_ttl_s,
+        workers=parts.read_workers,
+    )
+    return Tree(
+        keys=keys,
+        directories=directories,
+        descriptions=descriptions,
+        nodes=nodes,
         inodes=InodeNumbers(),
         defaults=Defaults(
             uid=os.getuid() if posix.uid is None else posix.uid,
@@ -329,7 +374,4 @@ def _tree(config: MountConfig, parts: Parts) -> Tree:
             umask=posix.umask,
         ),
         clock=parts.clock,
-        attr_ttl_s=cache.attr_ttl_s,
-        dir_ttl_s=cache.dir_ttl_s,
-        workers=parts.read_workers,
     )

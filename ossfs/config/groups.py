@@ -146,6 +146,14 @@ class PosixConfig:
     dir_mode: int = option(
         0o755, MODE, "Permissions of directories that say nothing else.", maximum=0o7777
     )
+    attrs: str = option(
+        "auto",
+        choice("auto", "list", "head"),
+        "How modes, owners, times and symlinks that others have stored beside objects are seen:"
+        " `head` asks for each file once (a request each); `list` shows sizes and times of the"
+        " listing until the file is opened; `auto` asks in directories that FUSE clients have"
+        " worked in.",
+    )
     allow_other: bool = option(
         False, BOOLEAN, "Let other users in (`user_allow_other` in `/etc/fuse.conf`)."
     )

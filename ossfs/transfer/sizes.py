@@ -8,7 +8,7 @@ Threads: pure functions.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from ossfs.extents import Extent
 from ossfs.store.api import Limits
@@ -21,7 +21,8 @@ MOST_DOWNLOAD_PARTS = 100_000
 """No store limits them; as oss2: the record stays below some 10 MB."""
 
 
-class Span(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Span:
     """A part of a transfer: its number, from 1, and the bytes it holds."""
 
     number: int

@@ -44,6 +44,8 @@ class Entry(NamedTuple):
 
 
 DIRECTORY = Entry(is_directory=True)
+OUR_MARKER = Entry(is_directory=False)
+"""A marker that we made, and that no listing has shown since."""
 
 
 class _Seen(NamedTuple):
@@ -64,8 +66,8 @@ class _State:
     """Until then its first page is not asked for again: it did not hold everything."""
     single: dict[str, _Seen] = field(default_factory=dict)
     """Names asked for, or changed by us, one at a time."""
-    has_marker: bool | None = None
-    marker_made: float = float("-inf")
+    marker: _Seen | None = None
+    """The directory's own object, or its absence; None: not known."""
 
 
 class Directories:
@@ -112,6 +114,10 @@ class Directories:
                 return dict(state.entries)
         return dict(self._once((directory, "/"), lambda: self._list_all(directory)))
 
+    def list_anew(self, directory: str) -> None:
+        """Ask for the first page of a directory's listing, unless somebody is asking for it."""
+        self._once((directory, ""), lambda: self._list_first_page(directory))
+
     def listed(self, directory: str) -> list[tuple[str, Entry]]:
         """Return the entries in the order of the listing, if there was one; asks nothing."""
         with self._lock:
@@ -134,7 +140,7 @@ class Directories:
         """
         with self._lock:
             state = self._state_locked(directory)
-            if state.entries is None or state.has_marker is not False:
+            if state.entries is None or state.marker is None or state.marker.entry is not None:
                 return False
             last = state.entries.get(besides)
             leaves_file = last is not None and last.is_directory and bool(last.etag)
@@ -143,7 +149,23 @@ class Directories:
     def has_marker(self, directory: str) -> bool | None:
         """Say whether the directory has an object of its own; None: not known."""
         with self._lock:
-            return self._state_locked(directory).has_marker
+            marker = self._state_locked(directory).marker
+            return None if marker is None else marker.entry is not None
+
+    def marker(self, directory: str) -> Entry | None:
+        """Return the directory's own object as a listing shows it, if that is still fresh."""
+        now = self._clock.monotonic()
+        with self._lock:
+            marker = self._state_locked(directory).marker
+        if marker is None or marker.entry is OUR_MARKER or now >= marker.at + self._ttl_s:
+            return None
+        return marker.entry
+
+    def count(self, directory: str) -> int:
+        """Return how many entries are known to be there; more than a page: at least so many."""
+        with self._lock:
+            state = self._state_locked(directory)
+            return len(state.single) if state.entries is None else len(state.entries)
 
     # Telling
 
@@ -175,15 +197,15 @@ class Directories:
         """Take note of a directory that we made: it has a marker and is empty."""
         with self._lock:
             state = self._state_locked(directory)
-            state.has_marker, state.marker_made = True, self._clock.monotonic()
+            state.marker = _Seen(OUR_MARKER, self._clock.monotonic())
             if state.entries is None:
-                state.entries, state.listed = {}, state.marker_made
+                state.entries, state.listed = {}, state.marker.at
 
     def marked(self, directory: str) -> None:
         """Take note that a directory has a marker."""
         with self._lock:
             state = self._state_locked(directory)
-            state.has_marker, state.marker_made = True, self._clock.monotonic()
+            state.marker = _Seen(OUR_MARKER, self._clock.monotonic())
 
     def forget(self, directory: str) -> None:
         """Know nothing of the directory and all below it."""
@@ -220,14 +242,14 @@ class Directories:
         """List up to 1000 entries; return all if there are not more."""
         started = self._clock.monotonic()
         page = self._store.list(directory, delimiter="/", max_keys=PAGE)
-        entries, has_marker = read_page(page, directory)
+        entries, marker = read_page(page, directory)
         with self._lock:
             state = self._state_locked(directory)
             if page.next_token is None:
-                self._install_locked(state, entries, started, has_marker=has_marker)
+                self._install_locked(state, entries, started, marker)
                 return dict(entries)
             state.large_until = started + self._ttl_s
-            state.has_marker = has_marker  # its key sorts first
+            self._mark_locked(state, marker, started)  # its key sorts first
             for name, entry in entries.items():
                 if name not in state.single or state.single[name].at < started:
                     state.single[name] = _Seen(entry, started)
@@ -236,24 +258,23 @@ class Directories:
     def _list_all(self, directory: str) -> dict[str, Entry]:
         started = self._clock.monotonic()
         entries: dict[str, Entry] = {}
-        has_marker, token = False, None
+        marker: Entry | None = None
+        token = None
         while True:
             page = self._store.list(directory, delimiter="/", token=token, max_keys=PAGE)
             more, found = read_page(page, directory)
             for name, entry in more.items():
                 entries[name] = _joined(entries.get(name), entry)
-            has_marker = has_marker or found
+            marker = marker or found
             if page.next_token is None:
                 break
             token = page.next_token
         with self._lock:
-            self._install_locked(
-                self._state_locked(directory), entries, started, has_marker=has_marker
-            )
+            self._install_locked(self._state_locked(directory), entries, started, marker)
             return dict(entries)
 
     def _install_locked(
-        self, state: _State, entries: dict[str, Entry], started: float, *, has_marker: bool
+        self, state: _State, entries: dict[str, Entry], started: float, marker: Entry | None
     ) -> None:
         """Take over a listing, but for what we changed since it was asked for."""
         state.single = {name: seen for name, seen in state.single.items() if seen.at >= started}
@@ -263,8 +284,12 @@ class Directories:
             else:
                 entries[name] = seen.entry
         state.entries, state.listed, state.large_until = entries, started, 0.0
-        if state.marker_made < started:
-            state.has_marker = has_marker
+        self._mark_locked(state, marker, started)
+
+    def _mark_locked(self, state: _State, marker: Entry | None, started: float) -> None:
+        known = state.marker
+        if known is None or known.entry is not OUR_MARKER or known.at < started:
+            state.marker = _Seen(marker, started)
 
     def _look_for(self, directory: str, name: str) -> Entry | None:
         """Ask for one name in a large directory: one request, rarely two."""
@@ -306,20 +331,21 @@ class Directories:
                 del self._flights[flight]
 
 
-def read_page(page: ListPage, directory: str) -> tuple[dict[str, Entry], bool]:
-    """Return the entries of a page of `directory`'s listing, and whether its marker is there."""
+def read_page(page: ListPage, directory: str) -> tuple[dict[str, Entry], Entry | None]:
+    """Return the entries of a page of `directory`'s listing, and its marker if that is there."""
     entries: dict[str, Entry] = {}
-    has_marker = False
+    marker = None
     for item in page.objects:
+        entry = Entry(
+            is_directory=False, size=item.size, etag=item.etag, modified_ns=item.modified_ns
+        )
         if item.key == directory:
-            has_marker = True
+            marker = entry
         elif is_name(name := item.key[len(directory) :]):
-            entries[name] = Entry(
-                is_directory=False, size=item.size, etag=item.etag, modified_ns=item.modified_ns
-            )
+            entries[name] = entry
     for name in _names(page, directory):
         entries[name] = _joined(entries.get(name), DIRECTORY)
-    return entries, has_marker
+    return entries, marker
 
 
 def _joined(one: Entry | None, two: Entry) -> Entry:

@@ -6,19 +6,25 @@ Threads: every method from any thread.
 
 import errno
 import os
+import stat
+from dataclasses import replace
 
 from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
-from ossfs.errors import NoSuchKey
+from ossfs.errors import NoSuchKey, ObjectArchived, PreconditionFailed
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import Version
-from ossfs.store.api import Headers
+from ossfs.store.api import Headers, ObjectInfo
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.posix import Attributes, read_attributes
+from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Tree
 from ossfs.writeback.eager import EagerParts
 from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.staging import StagingArea
+
+SMALL = 128 << 10
+"""Bytes of a file that is fetched whole when it is opened: a HEAD takes about as long."""
 
 
 class FileNodes:
@@ -31,46 +37,86 @@ class FileNodes:
         journal: Journal,
         area: StagingArea,
         eager: EagerParts,
+        reader: ObjectReader,
         clock: Clock,
     ) -> None:
         self.tree = tree
+        self._reader = reader
         self._journal = journal
         self._area = area
         self._eager = eager
         self._clock = clock
 
-    def of(self, found: Found, *, fresh: bool = False) -> FileNode:
+    def of(self, found: Found, *, fresh: bool = False, is_described: bool = True) -> FileNode:
         """
         Return the node of a file that was found, made when there is none.
 
         With `fresh`, the bucket is asked when what is known of the file is older than the
         attributes' TTL; a node of a version that was replaced there gives way to a new one.
-        FileNotFoundError: the file is gone.
+        What is not going to be changed need not be `is_described`. FileNotFoundError: the
+        file is gone.
         """
         node = found.node
-        if node is not None and not (fresh and self._is_outdated(node)):
+        is_enough = node is not None and (node.is_described or not is_described)
+        if node is not None and is_enough and not (fresh and self._is_outdated(node)):
             return node
         try:
             if node is not None:
-                known = self.tree.look(found.key)
+                known = self.tree.descriptions.look(found.key)
                 if self._is_current(node, known):
                     return node
                 node.is_superseded = True
                 self.tree.nodes.remove(node)
+            elif is_described:
+                known = self.tree.descriptions.known(found.key, found.entry, fresh=fresh)
             else:
-                known = self.tree.known(found.key, found.entry, fresh=fresh)
+                known = self._to_read(found, fresh=fresh)
         except NoSuchKey:
             if node is not None:
                 self.tree.nodes.remove(node)
             self.tree.gone(found.key)
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), found.key) from None
-        return self.tree.nodes.add(self._known_node(found.key, known))
+        node = self.tree.nodes.add(self._known_node(found.key, known))
+        if is_described and not node.is_described:  # somebody else was faster, to read it
+            return self.of(replace(found, node=node))
+        return node
+
+    def _to_read(self, found: Found, *, fresh: bool) -> Known:
+        """
+        Return the version of a file that is only to be read.
+
+        A small one is fetched whole instead of being asked about: one request for both.
+        """
+        key, descriptions = found.key, self.tree.descriptions
+        known = descriptions.listed(key, found.entry)
+        is_old = fresh and descriptions.is_old(known, key)
+        if fresh and (is_old or known.headers is None) and 0 < known.size <= SMALL:
+            try:
+                info = self._reader.fetch_whole(key, known.etag, known.size)
+                if info is not None:
+                    return self._confirmed(known, info)
+            except PreconditionFailed:
+                return descriptions.look(key)
+            except ObjectArchived:
+                pass  # its attributes can be seen, and who reads it is told
+        return descriptions.look(key) if is_old else known
+
+    def _confirmed(self, shown: Known, info: ObjectInfo) -> Known:
+        """
+        Take note of what came with the bytes of a file that is being opened.
+
+        OSError (ESTALE): it was shown as a file, and is something else. The kernel looks again.
+        """
+        known = self.tree.descriptions.confirmed(info)
+        if shown.headers is None and not stat.S_ISREG(self.tree.attributes(known).mode):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), info.key)
+        return known
 
     def _is_outdated(self, node: FileNode) -> bool:
         """Say whether another client may have replaced the file since we last looked."""
         if node.pending.is_dirty or node.pending.is_committing:
             return False
-        return self._clock.monotonic() - node.checked >= self.tree.attr_ttl_s
+        return self._clock.monotonic() - node.checked >= self.tree.descriptions.attr_ttl_s
 
     def _is_current(self, node: FileNode, known: Known) -> bool:
         with node.pending.lock:
@@ -79,6 +125,8 @@ class FileNodes:
             if is_current and not node.pending.is_dirty:
                 node.checked = known.checked
                 node.attributes = self.tree.attributes(known)
+                node.pending.describe(node.attributes.headers(), frozenset())
+                node.is_described = True
         return is_current
 
     def _known_node(self, key: str, known: Known) -> FileNode:
@@ -90,6 +138,7 @@ class FileNodes:
             pending,
             attributes,
             has_object=True,
+            is_described=known.headers is not None,
             checked=known.checked,
         )
 

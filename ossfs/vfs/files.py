@@ -13,7 +13,6 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
 from ossfs.errors import EditConflict, OssfsError
 from ossfs.journal.journal import Journal
@@ -67,7 +66,9 @@ class Files:
         self.committer = committer
         self._reader = reader
         self._clock = clock
-        self.nodes = FileNodes(tree=tree, journal=journal, area=area, eager=eager, clock=clock)
+        self.nodes = FileNodes(
+            tree=tree, journal=journal, area=area, eager=eager, reader=reader, clock=clock
+        )
         self.waits_for_bucket = waits_for_bucket
         self.kept = kept
         """Drafts and conflicts, of this mount and of those before it."""
@@ -248,8 +249,7 @@ class Files:
         if pending.is_abandoned:
             self.kept.add_conflicts()
         elif copy is not None and copy.key != node.key:
-            known = Known(copy.etag, copy.size, None, headers, self._clock.monotonic())
-            self.tree.published(copy.key, known)
+            self.tree.made(copy.key, etag=copy.etag, size=copy.size, headers=headers)
         with self.tree.nodes.lock:
             is_open = node.handles > 0
         if not is_open:
@@ -264,8 +264,7 @@ class Files:
         if base is None or not node.is_linked:
             return
         self._reader.forget(base.key)
-        known = Known(base.etag, base.size, None, headers, self._clock.monotonic())
-        self.tree.published(base.key, known)
+        self.tree.made(base.key, etag=base.etag, size=base.size, headers=headers)
 
     def _take_times_locked(self, node: FileNode) -> None:
         """Let a large file have the times that its upload was begun with, before the last write."""
@@ -273,10 +272,10 @@ class Files:
         if headers.metadata.get("mtime") != format_time(node.attributes.mtime_ns):
             node.attributes = self.nodes.attributes(headers, node.attributes.mtime_ns)
 
-    def opened(self, found: Found, *, fresh: bool = False) -> FileNode:
+    def opened(self, found: Found, *, fresh: bool = False, is_described: bool = True) -> FileNode:
         """Return the node of a file, as `FileNodes.of` does, and count a handle of it."""
         while True:
-            node = self.nodes.of(found, fresh=fresh)
+            node = self.nodes.of(found, fresh=fresh, is_described=is_described)
             with self.tree.nodes.lock:
                 if self.tree.nodes.get(node.key) is node:
                     node.handles += 1
@@ -284,9 +283,9 @@ class Files:
             found = replace(found, node=None)  # its last handle was closed in this moment
 
     @contextlib.contextmanager
-    def pinned(self, found: Found) -> Iterator[FileNode]:
+    def pinned(self, found: Found, *, is_described: bool = True) -> Iterator[FileNode]:
         """Keep the node of a file alive for a while, without opening the file."""
-        node = self.opened(found)
+        node = self.opened(found, is_described=is_described)
         try:
             yield node
         finally:

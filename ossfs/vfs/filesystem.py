@@ -88,7 +88,8 @@ class FileSystem:
         found = self._tree.find(path)
         if found.entry.is_directory:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        node = self._files.opened(found, fresh=True)
+        is_changed = flags & os.O_ACCMODE != os.O_RDONLY or bool(flags & os.O_TRUNC)
+        node = self._files.opened(found, fresh=True, is_described=is_changed)
         fh = self._handles.add(node, flags)
         if flags & os.O_TRUNC:
             try:
@@ -246,7 +247,7 @@ class FileSystem:
                 self._files.change_attributes(node, new)
 
     def _change_directory(self, found: Found, change: Callable[[Attributes], Attributes]) -> None:
-        old = self._tree.directory_attributes(found.key)
+        old = self._tree.directory_attributes(found.key, is_needed=True)
         new = change(old)
         if new == old or found.key == self._tree.keys.prefix:
             return

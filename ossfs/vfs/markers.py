@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
 from ossfs.errors import StoreError, Transient
 from ossfs.journal.journal import Journal
@@ -167,9 +166,8 @@ class Markers:
     def _put(self, directory: str, headers: Headers, *, is_noted: bool) -> None:
         """Put a marker; `is_noted`: the journal knows that it was to be put."""
         stored = self._store.put(directory, BytesBody(b""), headers)
-        known = Known(stored.etag, 0, None, headers, self._clock.monotonic())
         with self._changed:
-            self._tree.published(directory, known)
+            self._tree.made(directory, etag=stored.etag, size=0, headers=headers)
             self._tree.directories.marked(directory)
             self._forget_described_locked(directory, is_noted=is_noted)
 

@@ -15,7 +15,6 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
-from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey, OssfsError
 from ossfs.journal.records import MoveRecord, Version
@@ -74,8 +73,7 @@ class Names:
         with self._claimed(key):
             stored = self._store.put(key, BytesBody(content), headers)
             self._files.unlinking.replaced(key)
-        known = Known(stored.etag, len(content), None, headers, self._clock.monotonic())
-        self._tree.published(key, known)
+        self._tree.made(key, etag=stored.etag, size=len(content), headers=headers)
 
     @contextlib.contextmanager
     def _claimed(self, key: str) -> Iterator[None]:
@@ -214,7 +212,7 @@ class Names:
         self._tree.objects.drop(goal)
         self._tree.directories.remove_directory(*split(source))
         self._tree.directories.put(*split(goal), DIRECTORY)
-        self._tree.objects.rename(source, goal)
+        self._tree.objects.rename(source, goal, now_ns=self._clock.now_ns())
         self._tree.inodes.renamed(source, goal)
         if leftover is not None:
             self._files.leftovers.hide(leftover)
@@ -232,7 +230,7 @@ class Names:
         if new is not None and new.entry.is_directory:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
         key = self._tree.keys.key(target)
-        with self._files.pinned(old) as node:
+        with self._files.pinned(old, is_described=False) as node:
             if node.handles > 1 and split(key)[1].startswith(LIBFUSE_HIDDEN):
                 self._keep_parent(node.key)
                 self._files.unlinking.hide(node, key)
@@ -268,10 +266,8 @@ class Names:
             node.pending.moved(key, version, headers)
         self._tree.gone(source)
         self._tree.nodes.rename(node, key)
-        known = Known(
-            version.etag, version.size, None, node.pending.headers, self._clock.monotonic()
-        )
-        self._tree.published(key, known)
+        known = node.pending.headers if node.is_described else None
+        self._tree.made(key, etag=version.etag, size=version.size, headers=known)
         if leftover is not None:
             self._files.leftovers.hide(leftover)
 

@@ -46,6 +46,8 @@ class FileNode:
     """What the kernel has cached of it are bytes of this node: it has dropped all others."""
     is_superseded: bool = False
     """Another version has its name and its pages in the kernel; no byte of it may get there."""
+    is_described: bool = True
+    """Its attributes are the object's; otherwise a listing's, and only good to be shown."""
     checked: float = 0.0
     """When the bucket last said that this version is there; seconds, monotonic."""
 

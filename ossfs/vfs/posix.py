@@ -83,15 +83,12 @@ def read_attributes(
 ) -> Attributes:
     """Read attributes from what is stored beside an object."""
     metadata = headers.metadata
-    if is_directory:
-        kind, mode = stat.S_IFDIR, defaults.dir_mode
-    else:
-        kind, mode = stat.S_IFREG, defaults.file_mode
+    kind = stat.S_IFDIR if is_directory else file_kind(headers)
     stored = parse_number(metadata.get("mode", ""))
-    if stored is not None:
+    if stored is None:
+        mode = defaults.dir_mode if is_directory else defaults.file_mode
+    else:
         mode = stat.S_IMODE(stored)
-        if stat.S_IFMT(stored) and not is_directory and not stat.S_ISDIR(stored):
-            kind = stat.S_IFMT(stored)
     uid, gid = (parse_number(metadata.get(name, "")) for name in ("uid", "gid"))
     mtime_ns = parse_time(metadata.get("mtime", ""), modified_ns)
     return Attributes(
@@ -105,6 +102,12 @@ def read_attributes(
         foreign={name: value for name, value in metadata.items() if name not in OURS},
         standard=headers.standard,
     )
+
+
+def file_kind(headers: Headers) -> int:
+    """Return the type bits of what is no directory."""
+    kind = stat.S_IFMT(parse_number(headers.metadata.get("mode", "")) or 0)
+    return kind if kind not in (0, stat.S_IFDIR) else stat.S_IFREG
 
 
 def format_time(time_ns: int) -> str:

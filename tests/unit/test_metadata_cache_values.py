@@ -1,8 +1,11 @@
 """What is known is used for the version it belongs to, and for no other."""
 
+from dataclasses import replace
+
 from ossfs.cache.metadata import Known, KnownDirectories, KnownObjects
 from ossfs.store.api import Headers
 
+NS = 10**9
 KNOWN = Known("E", 5, 1000, Headers(), 0.0)
 OURS = Known("E", 5, None, Headers(), 0.0)
 
@@ -33,14 +36,25 @@ def test_our_own_write_learns_its_time():
     assert match(objects, modified_ns=2000) is None
 
 
+def test_our_own_write_is_not_dated_much_later():
+    """Somebody may have changed its metadata since, which keeps the etag."""
+    objects = KnownObjects(9)
+    objects.put("f", replace(OURS, made_ns=10 * NS))
+
+    assert match(objects, modified_ns=16 * NS) is None
+    assert match(objects, modified_ns=14 * NS) is not None
+    assert match(objects, modified_ns=13 * NS) is None
+
+
 def test_a_renamed_directory():
     """What is known below it goes along, but for the times."""
     objects = KnownObjects(9)
     for key in ("d/f", "d/e/g", "dd"):
         objects.put(key, KNOWN)
-    objects.rename("d/", "t/")
+    objects.rename("d/", "t/", now_ns=7)
+    copied = replace(OURS, made_ns=7)
 
-    assert (OURS, OURS, KNOWN) == (objects.get("t/f"), objects.get("t/e/g"), objects.get("dd"))
+    assert (copied, copied, KNOWN) == (objects.get("t/f"), objects.get("t/e/g"), objects.get("dd"))
     assert objects.get("d/f") is None
 
 

@@ -303,6 +303,8 @@ class Life:
             self.mount.fs._files.scheduler.close()
         self.points.is_dead = True
         self.journal.close()
+        if self.mount is not None:
+            self.mount._caches.close(is_crash=True)
         for workers in (self.parts.read_workers, self.parts.upload_workers):
             workers.close(cancel=True)
         for link in Path("/proc/self/fd").iterdir():
@@ -332,12 +334,14 @@ class Core:
         self.bucket = MemoryStore(clock=self.clock, limits=limits, **options)
         self.lives = []
 
-    def config(self, *, prefix="", part_size=PART, attr_ttl_s=1.0, durability="close"):
+    def config(
+        self, *, prefix="", part_size=PART, attr_ttl_s=1.0, durability="close", attrs="auto"
+    ):
         return MountConfig(
             url=parse_url(f"oss://bucket/{prefix}"),
             cache=CacheConfig(memory=64 << 20, attr_ttl_s=attr_ttl_s),
             writeback=WritebackConfig(part_size=part_size, reserve=0, durability=durability),
-            posix=PosixConfig(uid=1000, gid=1000),
+            posix=PosixConfig(uid=1000, gid=1000, attrs=attrs),
         )
 
     def mount(

@@ -1,6 +1,7 @@
 """How many requests each operation costs, and which."""
 
 import os
+import stat
 
 import pytest
 
@@ -102,11 +103,11 @@ def test_listing(core, sh, cost):
 
 
 def test_reading_what_was_listed(core, sh, cost):
-    """HEAD for the version's metadata, one GET for the bytes; again: nothing."""
+    """One GET, for the bytes and what is stored beside them; again: nothing."""
     core.put("f", LARGE)
     sh.listdir("/")
 
-    assert ["head", "get"] == cost(lambda: sh.read("/f"))
+    assert ["get"] == cost(lambda: sh.read("/f"))
     assert [] == cost(lambda: sh.read("/f"))
     core.clock.advance(1.1)
     assert ["head"] == cost(lambda: sh.read("/f"))
@@ -192,14 +193,54 @@ def test_one_listing_for_all_who_wait(core, cost):
         assert ["list"] == life.requests()
 
 
-def test_attributes_of_files_that_others_made(core, sh, cost):
-    """One HEAD each, whatever the order in which they are asked for, and none again."""
+def test_stat_of_a_listed_name(core, sh, cost):
+    """Nothing, whoever made it."""
+    for n in range(2001):
+        core.put(f"d/{n:04}", b"")
+    names = sh.listdir("/d")
+
+    assert [] == cost(lambda: [sh.stat(f"/d/{name}") for name in names])
+
+
+def test_ls_of_many(core, sh, cost):
+    """One request for a thousand entries, sizes and times included."""
+    for n in range(2001):
+        core.put(f"d/{n:04}", b"")
+    sh.stat("/d")
+
+    assert ["list"] * 3 == cost(lambda: [sh.stat(f"/d/{name}") for name in sh.listdir("/d")])
+
+
+def test_attributes_of_files_that_others_made(core, cost):
+    """Where they are asked for: one HEAD each, in whatever order, and none again."""
     for n in range(40):
         core.put(f"f{n:02}", b"")
+    with core.mounted(attrs="head") as life:
+        sh = life.os
 
-    def look():
+        def look():
+            life.requests()
+            for name in sh.listdir("/"):
+                sh.stat(f"/{name}")
+            return life.requests()
+
+        assert ["list", *["head"] * 40] == look()
+        assert [] == look()
+
+
+def test_a_tree_that_was_written_here(core, cost):
+    """The next mount on this machine lists it, and asks for nothing else."""
+    with core.mounted() as life:
+        life.os.mkdir("/d")
+        for n in range(20):
+            life.os.write(f"/d/{n}", b"x")
+        life.os.symlink("target", "/d/link")
+    with core.mounted() as life:
+        sh = life.os
+        life.requests()
         for name in sh.listdir("/"):
             sh.stat(f"/{name}")
-
-    assert ["list", *["head"] * 40] == cost(look)
-    assert [] == cost(look)
+        assert stat.S_ISLNK(sh.stat("/d/link").st_mode)
+        for name in sh.listdir("/d"):
+            sh.stat(f"/d/{name}")
+        assert {"list"} == set(life.requests())

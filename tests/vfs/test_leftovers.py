@@ -9,7 +9,7 @@ from ossfs.errors import AccessDenied, Unreachable
 NEW = os.O_CREAT | os.O_RDWR
 TREE = {"d/f": b"f", "d/e/g": b"g"}
 MOVED = {"t/f": b"f", "t/e/g": b"g"}
-LATER = "is renamed, but its old name is deleted later"
+LATER = "its old name is deleted later|is gone here, but not deleted yet"
 
 
 class Gate:
