@@ -147,12 +147,14 @@ class Handle:
         os.close(self._fd)
 
 
+@pytest.mark.parametrize("cache", ["memory", "disk"])
 @pytest.mark.parametrize(
     ("attr_ttl", "shorter_by"), [("0s", 0), ("1s", 0), ("0s", 123_457)], ids=["0s", "1s", "sizes"]
 )
-def test_no_reader_ever_sees_two_versions(mounting, seen, attr_ttl, shorter_by):
+def test_no_reader_ever_sees_two_versions(mounting, seen, tmp_path, attr_ttl, shorter_by, cache):
     """Thousands of reads of all kinds while the object changes twenty times a second."""
-    path = mounting().mount("--attr-ttl", attr_ttl).path / "f"
+    options = ["--cache-dir", str(tmp_path / "cache")] if cache == "disk" else []
+    path = mounting().mount("--attr-ttl", attr_ttl, *options).path / "f"
     so_far = Seen()
     with Writer(seen, shorter_by), ThreadPoolExecutor(READERS) as pool:
         for done in [pool.submit(reading, path, so_far, seed) for seed in range(READERS)]:
