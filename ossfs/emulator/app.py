@@ -109,7 +109,7 @@ class App:
         if action == "drop_before" or (action == "stall" and rule.bytes is None):
             return None
         if action == "corrupt" and operation.name in _TAKES_BYTES:
-            turn.body.corrupt_at = rule.bytes or 0
+            turn.body.corrupt_at = rule.corrupt_at(turn.body.length or 0)
         elif action in ("corrupt", "truncate", "stall"):
             turn.damage = rule
         answer = await operation.handler(self._service, call)

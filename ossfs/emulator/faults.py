@@ -48,11 +48,19 @@ class Rule:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 3600.0
     bytes: int | None = None
+    anywhere: bool = False
+    """Corrupt a byte that is drawn at random for each request, instead of number `bytes`."""
     hits: int = 0
+    drawn: float = 0.0
+    """Where in the body, of 1, the last one was."""
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
             raise ValueError(f"no such action: {self.action!r}; there are {sorted(ACTIONS)}")
+
+    def corrupt_at(self, size: int) -> int:
+        """Return the number of the byte to corrupt in a body of that size."""
+        return int(self.drawn * size) if self.anywhere else self.bytes or 0
 
     def matches(self, operation: str, key: str) -> bool:
         """Say whether the rule is about such requests and not used up."""
@@ -96,5 +104,6 @@ class Faults:
             if rule.probability < 1 and self._random.random() >= rule.probability:
                 continue
             rule.hits += 1
+            rule.drawn = self._random.random() if rule.anywhere else 0.0
             return rule
         return None

@@ -65,7 +65,7 @@ async def _send_damaged(
     size = len(answer.body) + sum(segment.size for segment in answer.segments)
     response.content_length = size
     await response.prepare(request)
-    corrupt_at = rule.bytes or 0 if rule.action == "corrupt" else -1
+    corrupt_at = rule.corrupt_at(size) if rule.action == "corrupt" else -1
     left = size
     if rule.action in ("truncate", "stall"):
         left = min(size, size // 2 if rule.bytes is None else rule.bytes)

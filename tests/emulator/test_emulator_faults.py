@@ -83,6 +83,21 @@ def test_a_corrupt_answer_differs_in_one_byte(server, wire, content):
     assert content == wire("GET", "k").body
 
 
+def test_corruption_anywhere(server, wire):
+    """Each body has one wrong bit, and not always in the same place."""
+    wire("PUT", "k", body=CONTENT)
+    server.add_fault("corrupt", operation="GetObject", anywhere=True)
+
+    places = {
+        n
+        for body in (wire("GET", "k").body for _ in range(20))
+        for n, (a, b) in enumerate(zip(CONTENT, body, strict=True))
+        if a != b
+    }
+
+    assert 10 < len(places) <= 20
+
+
 def test_a_corrupt_upload_is_stored_with_its_own_sums(server, wire):
     """The byte changes on the way in: only the CRC tells."""
     right = wire("PUT", "right", body=CONTENT)

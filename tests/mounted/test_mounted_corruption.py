@@ -1,0 +1,33 @@
+"""The network or the server flips bits in what it sends; no wrong byte reaches a reader."""
+
+import random
+
+import pytest
+
+pytestmark = pytest.mark.mounted
+
+KIB = 1024
+FILES = 300
+SHARE = 0.05  # of the bodies; three in a row are too many for one reader in 8,000
+
+
+@pytest.fixture
+def bits_flip(emulator):
+    """Damage a byte anywhere in some of the bodies of GET; say how many were."""
+    emulator.add_fault("corrupt", operation="GetObject", probability=SHARE, anywhere=True)
+    return lambda: sum(rule["hits"] for rule in emulator.faults())
+
+
+def test_files_of_one_request_are_always_right(mounting, seen, bits_flip):
+    """They are compared with the object's CRC-64, and asked for once more."""
+    draw = random.Random(3)
+    contents = {f"d/{n}": draw.randbytes(draw.randrange(1, 60 * KIB)) for n in range(FILES)}
+    contents["d/large"] = draw.randbytes(2_000 * KIB)
+    for key, content in contents.items():
+        seen.put(key, content)
+    mount = mounting().mount()
+
+    for key, content in contents.items():
+        assert content == (mount.path / key).read_bytes(), key
+
+    assert bits_flip() > 0
