@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ossfs.extents import Extent
-from ossfs.store.api import Body, ObjectStore, Part
-from ossfs.store.resolving import crc_of_body
+from ossfs.store.api import Body, ObjectStore, Part, pieces_of
+from ossfs.store.resolving import crc_of_body, md5_of
 
 
 class Piece(Protocol):
@@ -39,6 +39,10 @@ class Piece(Protocol):
         """Return the CRC-64 of the part's bytes as they are now; None: they are not local."""
         ...
 
+    def local_md5(self) -> str | None:
+        """Return their MD5, in lower case; None: they are not local."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SentPiece:
@@ -61,6 +65,10 @@ class SentPiece:
     def local_crc64(self) -> int | None:
         """Read the bytes and return their CRC-64."""
         return crc_of_body(self.open_body())
+
+    def local_md5(self) -> str:
+        """Read the bytes and return their MD5."""
+        return md5_of(pieces_of(self.open_body()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,10 @@ class CopiedPiece:
     def local_crc64(self) -> int | None:
         """Not known: the bytes never were here."""
         return None
+
+    def local_md5(self) -> None:
+        """Not known: the bytes never were here."""
+        return
 
 
 def send_part(store: ObjectStore, key: str, upload_id: str, number: int, body: Body) -> Part:

@@ -57,9 +57,15 @@ class Progress:
                 self._tell_locked(DataEventType.MOVED, count)
 
     def there(self, count: int) -> None:
-        """Count bytes that were found to be where they belong."""
+        """Count bytes that were found to be where they belong, and say so."""
         with self._lock:
             self._consumed += count
+            self._tell_progress_locked()
+
+    def restarted(self) -> None:
+        """Count from 0 again."""
+        with self._lock:
+            self._consumed = 0
 
     def succeeded(self) -> None:
         """Say that all of it is done."""
@@ -77,10 +83,13 @@ class Progress:
             )
 
     def _tell_locked(self, kind: DataEventType, moved: int = 0) -> None:
-        is_further = self._consumed > self._told
-        self._told = max(self._told, self._consumed)
-        self._on_data.call_locked(DataEvent(kind, self._told, self.total, moved))
-        if is_further:
+        consumed = max(self._told, self._consumed)
+        self._on_data.call_locked(DataEvent(kind, consumed, self.total, moved))
+        self._tell_progress_locked()
+
+    def _tell_progress_locked(self) -> None:
+        if self._consumed > self._told:
+            self._told = self._consumed
             self._progress.call_locked(self._told, self.total)
 
 

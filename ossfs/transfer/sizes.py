@@ -8,7 +8,7 @@ Threads: pure functions.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ossfs.extents import Extent
 from ossfs.store.api import Limits
@@ -21,8 +21,7 @@ MOST_DOWNLOAD_PARTS = 100_000
 """No store limits them; as oss2: the record stays below some 10 MB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A part of a transfer: its number, from 1, and the bytes it holds."""
 
     number: int

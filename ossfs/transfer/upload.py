@@ -4,7 +4,8 @@ A multipart upload that can be interrupted anywhere and goes on at the first mis
 The pieces say where the bytes of each part come from; the checkpoint remembers what has
 been done, and is told before and after each request that matters. What the store says it
 holds (ListParts, once in each process) is the truth, and a part that it holds is taken for
-a piece when both have the same CRC-64, whoever sent it.
+a piece when both have the same CRC-64 (or MD5, where parts are listed without), whoever
+sent it.
 
 Complete goes on at the store when the connection drops, and is answered by NoSuchUpload
 when it is repeated. Whether an unanswered one succeeded is decided by looking at the
@@ -18,6 +19,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 
 from ossfs.errors import (
     ChecksumMismatch,
@@ -52,7 +54,7 @@ class MultipartUpload:
     of the others the CRC-64s are compared. `opened` returns the upload's id in place of
     `open_upload`, for a checkpoint that somebody else may open as well. `under_way` returns
     parts that somebody else is sending at the moment: they are waited for, and sent here if
-    that fails.
+    that fails. `window` parts are handed to the workers ahead of the first unfinished one.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class MultipartUpload:
         replaces: str | None = None,
         if_match: str | None = None,
         forbid_overwrite: bool = False,
+        window: int = WINDOW,
     ) -> None:
         self._store = store
         self._workers = workers
@@ -89,6 +92,7 @@ class MultipartUpload:
         self._replaces = replaces
         self._if_match = if_match
         self._forbid_overwrite = forbid_overwrite
+        self._window = window
 
     @property
     def size(self) -> int:
@@ -141,24 +145,31 @@ class MultipartUpload:
             part = there.get(piece.number)
             if part is None or piece.number in besides:
                 continue
-            if not self._is_ours(part, piece, acknowledged.get(piece.number)):
-                continue
-            held[part.number] = part
-            self._on_part(part)
+            self._check_cancelled()
+            ours = self._as_ours(part, piece, acknowledged.get(piece.number))
+            if ours is not None:
+                held[part.number] = ours
+                if acknowledged.get(piece.number) != ours:  # after Complete, nobody else knows it
+                    self._checkpoint.part_done(self._upload_id(), ours)
+                self._on_part(ours)
         if held:
             log.info("upload of %s: %d of %d parts are there", self._key, len(held),
                      len(self._pieces))  # fmt: skip
         return held
 
-    def _is_ours(self, part: Part, piece: Piece, known: Part | None) -> bool:
+    def _as_ours(self, part: Part, piece: Piece, known: Part | None) -> Part | None:
+        """Return what the store holds if that is what we would send."""
         if part.size != piece.size:
-            return False
+            return None
         if known is not None and self._is_current(part.number):
-            return True
+            return part
         expected = piece.local_crc64()
-        if expected is None:
-            return known is not None and known.crc64 is None  # it was copied, as it would be now
-        return part.crc64 == expected
+        if expected is None:  # it was copied, as it would be now
+            return part if known is not None and known.crc64 is None else None
+        if part.crc64 is None:  # a store that lists no CRC-64: there, ETags of parts are MD5s
+            is_same = part.etag.lower() == piece.local_md5()
+            return replace(part, crc64=expected) if is_same else None
+        return part if part.crc64 == expected else None
 
     # Sending
 
@@ -178,7 +189,7 @@ class MultipartUpload:
                     in_flight[future] = piece
                     continue
                 in_flight[self._workers.submit(self._send_piece, piece, upload_id)] = None
-                if len(in_flight) >= WINDOW + len(under_way):
+                if len(in_flight) >= self._window + len(under_way):
                     self._collect(in_flight, parts, upload_id)
             while in_flight:
                 self._check_cancelled()

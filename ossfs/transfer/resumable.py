@@ -1,0 +1,118 @@
+"""
+Transfers of files that go on where they stopped: the functions to call.
+
+    with ossfs.connect("oss://bucket", region="cn-hangzhou") as bucket:
+        ossfs.resumable_upload(bucket, "videos/a.mp4", "a.mp4")
+        ossfs.resumable_download(bucket, "videos/a.mp4", "b.mp4")
+
+Call one again after whatever stopped it (an error, `Cancel`, Ctrl-C, a killed process, a
+power cut), and it moves only what is missing. docs/transfers.md says what is checked when.
+
+Threads: these functions may run in any number of threads; each blocks in its caller's.
+"""
+
+import os
+from collections.abc import Mapping
+
+from ossfs.store.api import NOTHING, ObjectStore
+from ossfs.transfer.cancel import Cancel
+from ossfs.transfer.checkpoints import ResumableStore
+from ossfs.transfer.events import DataCallback, EventCallback, ProgressCallback
+from ossfs.transfer.limiter import RateLimiter
+from ossfs.transfer.options import (
+    BLOCK_SIZE,
+    MULTIPART_THRESHOLD,
+    THREADS,
+    Hooks,
+    UploadOptions,
+    UploadResult,
+)
+from ossfs.transfer.sizes import DEFAULT_PART_SIZE
+from ossfs.transfer.sources import FileSource
+from ossfs.transfer.uploader import FileUpload
+
+
+def upload_file(
+    bucket: ObjectStore,
+    key: str,
+    filename: str | os.PathLike[str],
+    options: UploadOptions | None = None,
+    hooks: Hooks | None = None,
+) -> UploadResult:
+    """Do `resumable_upload` with its arguments gathered in values that can be kept."""
+    source = FileSource(filename)
+    try:
+        return FileUpload(bucket, key, source, options or UploadOptions(), hooks or Hooks()).run()
+    finally:
+        source.close()
+
+
+def resumable_upload(
+    bucket: ObjectStore,
+    key: str,
+    filename: str | os.PathLike[str],
+    *,
+    store: ResumableStore | None = None,
+    headers: Mapping[str, str] | None = None,
+    multipart_threshold: int = MULTIPART_THRESHOLD,
+    part_size: int = DEFAULT_PART_SIZE,
+    num_threads: int = THREADS,
+    block_size: int = BLOCK_SIZE,
+    checkpoint: bool = True,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
+    verify: bool = True,
+    rebuild: bool = False,
+    sequential: bool = False,
+    forbid_overwrite: bool = False,
+    progress_callback: ProgressCallback | None = None,
+    on_data: DataCallback | None = None,
+    on_event: EventCallback | None = None,
+    limiter: RateLimiter | None = None,
+    cancel: Cancel | None = None,
+) -> UploadResult:
+    """
+    Upload a file; called again after an interruption, send only what is missing.
+
+    `headers`        as HTTP writes them, each sent with the requests it belongs to
+    `multipart_threshold`  bytes from which on the file is sent in parts; below in one request
+    `part_size`      preferred bytes of a part; adjusted to the limits of the store, and taken
+                     over from the earlier run when there is one
+    `num_threads`    parts on their way at a time; memory is about `block_size` for each
+    `checkpoint`     whether the upload is remembered; without, a failure aborts it
+    `store`, `checkpoint_dir`  where: a `ResumableStore`, or simply a folder
+    `verify`         whether parts that are at the store are compared with the file, by
+                     reading it, before the upload goes on
+    `rebuild`        whether to look at the store for an upload of this file when none is
+                     remembered here: one more request for each that there is of the key
+    `sequential`     one part after the other (OSS then keeps an MD5 of the whole)
+    `forbid_overwrite`  AlreadyExists instead of replacing an object
+    `progress_callback`  called with (bytes done, bytes in all); never goes back
+    `on_data`, `on_event`  called with a `DataEvent`, a `TransferEvent`
+    `limiter`        a `RateLimiter`, which several transfers may share
+    `cancel`         a `Cancel`, by which others stop it
+
+    OSError: the file cannot be opened. InvalidOption. SourceChanged: it was changed
+    meanwhile. TransferInUse, TransferCancelled, LocalFailure, or what the store answered
+    (StoreError). The error's `is_worth_rerunning` says whether to call again.
+    """
+    options = UploadOptions(
+        headers=headers or NOTHING,
+        multipart_threshold=multipart_threshold,
+        part_size=part_size,
+        num_threads=num_threads,
+        block_size=block_size,
+        checkpoint=checkpoint,
+        store=_place(store, checkpoint_dir),
+        verify=verify,
+        rebuild=rebuild,
+        sequential=sequential,
+        forbid_overwrite=forbid_overwrite,
+    )
+    hooks = Hooks(progress_callback, on_data, on_event, limiter, cancel or Cancel())
+    return upload_file(bucket, key, filename, options, hooks)
+
+
+def _place(store: ResumableStore | None, folder: str | os.PathLike[str] | None) -> ResumableStore:
+    if store is not None:
+        return store
+    return ResumableStore() if folder is None else ResumableStore(folder, "")

@@ -1,0 +1,179 @@
+"""
+The checkpoint of one upload: found, believed or not, and dropped.
+
+What an earlier run has left is gone on with if it is about the same file, key, bucket and
+headers. Otherwise it is thrown away, and the upload that it names is aborted at the store:
+nobody else would ever do that.
+
+Threads: belongs to the thread that runs the upload.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from ossfs.errors import StoreError
+from ossfs.store.api import ObjectStore
+from ossfs.transfer.checkpoints import CheckpointFile, Loaded, Unusable
+from ossfs.transfer.copy import UnrecordedCheckpoint
+from ossfs.transfer.events import TransferEventType as Type
+from ossfs.transfer.finding import find_upload
+from ossfs.transfer.locking import TransferLock
+from ossfs.transfer.options import UploadOptions
+from ossfs.transfer.plans import UploadPlan, as_record, check_parts, earlier
+from ossfs.transfer.remembering import RecordedUpload
+from ossfs.transfer.sources import FileSource
+from ossfs.transfer.telling import Teller
+
+_log = logging.getLogger(__name__)
+
+Checkpoint: TypeAlias = RecordedUpload | UnrecordedCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The facts of an upload, the size of its parts, and its file if it has one."""
+
+    checkpoint: Checkpoint
+    part_size: int
+    file: CheckpointFile | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """A later run will find it."""
+        return self.file is not None
+
+    def forget(self) -> None:
+        """Delete the file: there is nothing left to do."""
+        if self.file is not None:
+            self.file.delete()
+
+
+class UploadMemory:
+    """What is remembered of the upload of `source` to `key`."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        key: str,
+        source: FileSource,
+        options: UploadOptions,
+        teller: Teller,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._source = source
+        self._options = options
+        self._teller = teller
+
+    @contextlib.contextmanager
+    def opened(self, part_size: int, *, is_kept: bool) -> Iterator[Remembered]:
+        """
+        Give what an earlier run left, or a new beginning in parts of `part_size`.
+
+        TransferInUse: another one runs. Unless it `is_kept`, nothing is on disk.
+        """
+        if not is_kept:
+            yield Remembered(UnrecordedCheckpoint(), part_size)
+            return
+        path = self._path()
+        with _locked(path):
+            file = CheckpointFile(path)
+            self._teller.knows(checkpoint=str(path))
+            try:
+                yield self._recalled(file) or self._begun(file, part_size)
+            finally:
+                file.close()
+
+    def drop(self) -> None:
+        """Throw away what an earlier run left, if it left something."""
+        path = self._path()
+        if not path.exists():
+            return
+        with _locked(path):
+            file = CheckpointFile(path)
+            with contextlib.suppress(Unusable):
+                loaded = file.load()
+                if loaded is not None:
+                    self._abort_earlier(loaded)
+            file.delete()
+
+    def abandon(self, remembered: Remembered) -> None:
+        """Leave nothing behind, as far as the store can be reached."""
+        upload_id = remembered.checkpoint.upload_id
+        if upload_id is not None:
+            with contextlib.suppress(StoreError):
+                self._store.abort_upload(self._key, upload_id)
+        remembered.forget()
+
+    def _recalled(self, file: CheckpointFile) -> Remembered | None:
+        """Return what an earlier run left; None: nothing that could be gone on with."""
+        loaded = None
+        try:
+            loaded = file.load()
+            if loaded is None:
+                return None
+            then = earlier(self._plan(1), loaded.plan)
+            check_parts(then.part_size, then.size, self._store.limits)
+            return Remembered(RecordedUpload(file, loaded.facts), then.part_size, file)
+        except Unusable as error:
+            _log.info("the checkpoint of %s cannot be used: %s", self._source.path, error)
+            self._teller.tell(Type.RESTARTED, error=error)
+        if loaded is not None:
+            self._abort_earlier(loaded)
+        return None
+
+    def _begun(self, file: CheckpointFile, part_size: int) -> Remembered:
+        found = None
+        if self._options.rebuild:
+            found = find_upload(self._store, self._key, self._source.size, self._source.body)
+        part_size = found.part_size if found else part_size
+        file.begin(as_record(self._plan(part_size)))
+        checkpoint = RecordedUpload(file)
+        if found is not None:
+            _log.info("upload %s of %s was found at the store", found.upload_id, self._key)
+            checkpoint.started(found.upload_id)
+        return Remembered(checkpoint, part_size, file)
+
+    def _abort_earlier(self, loaded: Loaded) -> None:
+        """Free what the store holds of an upload that is not gone on with."""
+        place, key = loaded.plan.get("place"), loaded.plan.get("key")
+        if (place, key) != (self._store.place, self._key):
+            return
+        with contextlib.suppress(Unusable, StoreError):
+            upload_id = RecordedUpload(CheckpointFile(self._path()), loaded.facts).upload_id
+            if upload_id is not None:
+                self._store.abort_upload(self._key, upload_id)
+
+    def _plan(self, part_size: int) -> UploadPlan:
+        headers = {name.lower(): value for name, value in self._options.headers.items()}
+        said = json.dumps([headers, self._options.sequential], sort_keys=True)
+        return UploadPlan(
+            operation="upload",
+            place=self._store.place,
+            bucket=self._store.name,
+            key=self._key,
+            path=str(self._source.path),
+            size=self._source.size,
+            mtime_ns=self._source.mtime_ns,
+            said=hashlib.sha256(said.encode()).hexdigest(),
+            part_size=part_size,
+        )
+
+    def _path(self) -> Path:
+        target = f"{self._store.place}\n{self._key}"
+        return self._options.store.path("upload", str(self._source.path), target)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = TransferLock(path.with_name(f"{path.name}.lock"))
+    try:
+        yield
+    finally:
+        lock.release()

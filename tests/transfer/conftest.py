@@ -1,0 +1,60 @@
+"""What the tests of transfers share."""
+
+import pytest
+from watched_bucket import CAPABILITIES, CONTENT, STEPS, Bucket, Points
+
+from ossfs.transfer.checkpoints import CheckpointFile, ResumableStore
+
+
+@pytest.fixture
+def points(monkeypatch):
+    """Make the writing of checkpoints steps, too."""
+    made = Points()
+    for name in STEPS:
+        real = getattr(CheckpointFile, name)
+
+        def step(*args, name=name, real=real, **kwargs):
+            made("before", name)
+            result = real(*args, **kwargs)
+            made("after", name)
+            return result
+
+        monkeypatch.setattr(CheckpointFile, name, step)
+    return made
+
+
+@pytest.fixture(params=list(CAPABILITIES))
+def bucket(request, points):
+    """Make a bucket as each of the three stores is."""
+    return Bucket(request.param, points)
+
+
+@pytest.fixture
+def oss(points):
+    return Bucket("oss", points)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Make a file of five parts."""
+    path = tmp_path / "local.bin"
+    path.write_bytes(CONTENT)
+    return path
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Return where transfers are remembered."""
+    return ResumableStore(tmp_path / "kept", "")
+
+
+@pytest.fixture
+def remembered(kept):
+    """Return the names of what is remembered, but for locks of the dead."""
+
+    def names():
+        if not kept.folder.exists():
+            return []
+        return sorted(one.name for one in kept.folder.iterdir() if one.suffix != ".lock")
+
+    return names
