@@ -13,16 +13,21 @@ Threads: these functions may run in any number of threads; each blocks in its ca
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
-from ossfs.store.api import NOTHING, ObjectStore
+from ossfs.store.api import NOTHING, ObjectInfo, ObjectStore
 from ossfs.transfer.cancel import Cancel
 from ossfs.transfer.checkpoints import ResumableStore
+from ossfs.transfer.downloader import FileDownload
 from ossfs.transfer.events import DataCallback, EventCallback, ProgressCallback
 from ossfs.transfer.limiter import RateLimiter
 from ossfs.transfer.options import (
     BLOCK_SIZE,
+    MULTIGET_THRESHOLD,
     MULTIPART_THRESHOLD,
     THREADS,
+    DownloadOptions,
+    DownloadResult,
     Hooks,
     UploadOptions,
     UploadResult,
@@ -110,6 +115,91 @@ def resumable_upload(
     )
     hooks = Hooks(progress_callback, on_data, on_event, limiter, cancel or Cancel())
     return upload_file(bucket, key, filename, options, hooks)
+
+
+def download_file(
+    bucket: ObjectStore,
+    key: str,
+    filename: str | os.PathLike[str],
+    options: DownloadOptions | None = None,
+    hooks: Hooks | None = None,
+    *,
+    known: ObjectInfo | None = None,
+) -> DownloadResult:
+    """
+    Do `resumable_download` with its arguments gathered in values that can be kept.
+
+    `known` describes the object, as a listing does, and spares the request for that.
+    """
+    options, hooks = options or DownloadOptions(), hooks or Hooks()
+    return FileDownload(bucket, key, Path(filename), options, hooks, known).run()
+
+
+def resumable_download(
+    bucket: ObjectStore,
+    key: str,
+    filename: str | os.PathLike[str],
+    *,
+    store: ResumableStore | None = None,
+    headers: Mapping[str, str] | None = None,
+    version_id: str | None = None,
+    byte_range: tuple[int, int | None] | None = None,
+    if_match: str | None = None,
+    multiget_threshold: int = MULTIGET_THRESHOLD,
+    part_size: int = DEFAULT_PART_SIZE,
+    num_threads: int = THREADS,
+    block_size: int = BLOCK_SIZE,
+    checkpoint: bool = True,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
+    verify: bool = True,
+    use_temp_file: bool = True,
+    flush: bool = False,
+    progress_callback: ProgressCallback | None = None,
+    on_data: DataCallback | None = None,
+    on_event: EventCallback | None = None,
+    limiter: RateLimiter | None = None,
+    cancel: Cancel | None = None,
+) -> DownloadResult:
+    """
+    Download an object to a file; called again after an interruption, fetch what is missing.
+
+    `version_id`     another version than the current one
+    `byte_range`     (first, last) byte, both included; None for last: to the end
+    `if_match`       only this version, by its ETag: PreconditionFailed
+    `multiget_threshold`  bytes from which on it is fetched in ranges; below in one request,
+                     which cannot be gone on with
+    `part_size`      bytes of a range; taken over from the earlier run when there is one
+    `num_threads`    ranges on their way at a time; memory is about `block_size` for each
+    `verify`         whether what came in an earlier run is read and compared, by CRC-64,
+                     before the download goes on
+    `use_temp_file`  whether it is written under another name beside `filename`, which it
+                     gets in one step when it is complete; without, it is written in place
+    `flush`          whether it is on disk before it gets its name: a power cut just after
+                     the download may else leave a file with holes
+
+    The others are those of `resumable_upload`.
+
+    NoSuchKey, RangeNotSatisfiable, PreconditionFailed. RemoteChanged: the object was
+    replaced each time it had begun again. Damaged: the CRC-64 is not the object's; nothing
+    of it is kept. TransferInUse, TransferCancelled, LocalFailure (the file), any StoreError.
+    """
+    options = DownloadOptions(
+        headers=headers or NOTHING,
+        version_id=version_id,
+        byte_range=byte_range,
+        if_match=if_match,
+        multiget_threshold=multiget_threshold,
+        part_size=part_size,
+        num_threads=num_threads,
+        block_size=block_size,
+        checkpoint=checkpoint,
+        store=_place(store, checkpoint_dir),
+        verify=verify,
+        use_temp_file=use_temp_file,
+        flush=flush,
+    )
+    hooks = Hooks(progress_callback, on_data, on_event, limiter, cancel or Cancel())
+    return download_file(bucket, key, filename, options, hooks)
 
 
 def _place(store: ResumableStore | None, folder: str | os.PathLike[str] | None) -> ResumableStore:

@@ -18,7 +18,7 @@ CAPABILITIES = {"oss": OSS_CAPABILITIES, "tos": TOS_CAPABILITIES, "s3": S3_CAPAB
 LIMITS = replace(OSS_LIMITS, min_part=100)
 REQUESTS = (
     *("put", "create_upload", "upload_part", "complete_upload", "abort_upload", "list_parts"),
-    *("list_uploads", "head", "get", "get_into", "copy", "copy_part"),
+    *("list_uploads", "head", "get_into", "copy", "copy_part"),
 )
 STEPS = ("begin", "note", "delete")
 

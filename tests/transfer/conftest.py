@@ -4,14 +4,16 @@ import pytest
 from watched_bucket import CAPABILITIES, CONTENT, STEPS, Bucket, Points
 
 from ossfs.transfer.checkpoints import CheckpointFile, ResumableStore
+from ossfs.transfer.sinks import FileSink
 
 
 @pytest.fixture
 def points(monkeypatch):
-    """Make the writing of checkpoints steps, too."""
+    """Make the writing of checkpoints and files steps, too."""
     made = Points()
-    for name in STEPS:
-        real = getattr(CheckpointFile, name)
+    steps = [(CheckpointFile, name) for name in STEPS]
+    for owner, name in [*steps, (FileSink, "write_at"), (FileSink, "become")]:
+        real = getattr(owner, name)
 
         def step(*args, name=name, real=real, **kwargs):
             made("before", name)
@@ -19,7 +21,7 @@ def points(monkeypatch):
             made("after", name)
             return result
 
-        monkeypatch.setattr(CheckpointFile, name, step)
+        monkeypatch.setattr(owner, name, step)
     return made
 
 

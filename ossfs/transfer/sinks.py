@@ -1,0 +1,76 @@
+"""
+Where the bytes of a download go: a file of the right size from the start, written in place.
+
+Threads: `write_at` may be called from any thread, for places that do not overlap; the rest
+belongs to one thread.
+"""
+
+import errno
+import os
+from pathlib import Path
+
+from ossfs.crc64 import crc64
+from ossfs.extents import Extent
+from ossfs.store.api import FileBody, pieces_of
+from ossfs.transfer.checkpoints import flush_folder
+
+
+class FileSink:
+    """
+    The file at `path`, open until `close`, with room for `size` bytes.
+
+    With `is_new` whatever was there is replaced; without, a file of that size has to be
+    there. OSError: ENOSPC when the disk has no room for it; FileNotFoundError, and
+    ValueError when its size is another one, unless `is_new`.
+    """
+
+    def __init__(self, path: Path, size: int, *, is_new: bool) -> None:
+        self.path = path
+        self.size = size
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if is_new else 0)
+        self._fd = os.open(path, flags, 0o666)
+        try:
+            if is_new:
+                self._make_room()
+            elif os.fstat(self._fd).st_size != size:
+                raise ValueError(f"{path} has {os.fstat(self._fd).st_size} bytes, not {size}")  # noqa: TRY301  # the file is closed below
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def _make_room(self) -> None:
+        os.ftruncate(self._fd, 0)
+        space = os.fstatvfs(self._fd)
+        if self.size > space.f_bavail * space.f_frsize and space.f_blocks:
+            raise OSError(errno.ENOSPC, f"{self.size} bytes do not fit on the disk", str(self.path))
+        os.ftruncate(self._fd, self.size)
+
+    def write_at(self, offset: int, data: memoryview) -> None:
+        """Write all of `data`. OSError."""
+        while data:
+            written = os.pwrite(self._fd, data, offset)
+            offset += written
+            data = data[written:]
+
+    def crc64(self, extent: Extent) -> int:
+        """Read a piece and return its CRC-64. OSError."""
+        value = 0
+        for piece in pieces_of(FileBody(self._fd, extent)):
+            value = crc64(piece, value)
+        return value
+
+    def flush(self) -> None:
+        """Bring the bytes to disk."""
+        os.fsync(self._fd)
+
+    def become(self, target: Path) -> None:
+        """Give the file its name, in one step, replacing what had it."""
+        self.path.replace(target)
+        self.path = target
+        flush_folder(target.parent)
+
+    def close(self) -> None:
+        """Let go of it; a second call does nothing more."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
