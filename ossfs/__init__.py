@@ -12,6 +12,27 @@ Where to go, top to bottom; a package imports only what stands below it:
 - `ossfs.observe`: logs and metrics
 - `ossfs.errors`, `ossfs.extents`, `ossfs.crc64`, `ossfs.clock`: values without I/O
 - `ossfs.emulator`: an object server for demos and tests; shares no code with the client
+
+From Python, `ossfs.connect` opens a bucket, and the names of `ossfs.transfer` move files and
+bytes; they are offered here, too, and are imported when they are first used.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ossfs.connecting import ConnectedBucket as ConnectedBucket
+    from ossfs.connecting import connect as connect
+    from ossfs.transfer import *  # noqa: F403  # one list of names is enough
+
 __version__ = "0.1.0"
+
+_CONNECTING = ("ConnectedBucket", "connect")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CONNECTING:
+        return getattr(import_module("ossfs.connecting"), name)
+    if not name.startswith("_") and name in (transfer := import_module("ossfs.transfer")).__all__:
+        return getattr(transfer, name)
+    raise AttributeError(f"module 'ossfs' has no attribute {name!r}")

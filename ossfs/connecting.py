@@ -3,23 +3,32 @@ From the options of the store to a bucket that can be used.
 
     config → transport → Bucket → Metered → Retrying
 
-`assembly` puts the file system on top; a command that only moves objects stops here.
+`assembly` puts the file system on top; a command that only moves objects stops here, and so
+does a Python program that calls `connect`.
 
 Threads: none start here; what is returned may be used from any thread.
 """
 
+import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 
-from ossfs.clock import Clock
-from ossfs.config import MountConfig, StoreConfig
+from ossfs.clock import Clock, SystemClock
+from ossfs.config import OPTIONS, MountConfig, StoreConfig, resolve
 from ossfs.errors import InvalidOption
 from ossfs.observe.metrics import Metrics
 from ossfs.store.addressing import Endpoint, endpoint_of, parse_endpoint
 from ossfs.store.api import ObjectStore
 from ossfs.store.bucket import Bucket
-from ossfs.store.credentials import CredentialChoice, CredentialsProvider, found_credentials
+from ossfs.store.credentials import (
+    CredentialChoice,
+    Credentials,
+    CredentialsProvider,
+    FixedCredentials,
+    found_credentials,
+)
 from ossfs.store.dialects.base import Dialect
 from ossfs.store.dialects.oss import oss_dialect
 from ossfs.store.dialects.s3 import s3_dialect
@@ -30,6 +39,8 @@ from ossfs.store.transport import HttpTransport, TransportOptions
 from ossfs.store.write_headers import WriteHeaders
 
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+CONNECTIONS = 64
+"""At a time, for programs that do not say."""
 DEFAULT_REGIONS: Mapping[str, str] = {"oss": "cn-hangzhou", "tos": "cn-beijing", "s3": "us-east-1"}
 """What an endpoint is taken to be in that does not tell: a test server, a store of one's own."""
 
@@ -99,6 +110,14 @@ def open_store(
     config: MountConfig, transport: HttpTransport, credentials: CredentialsProvider, clock: Clock
 ) -> ObjectStore:
     """Return the bucket, tried again and counted; nothing is asked yet. InvalidOption."""
+    store = counted_bucket(config, transport, credentials, clock)
+    return Retrying(store, options=retry_options(config), clock=clock)
+
+
+def counted_bucket(
+    config: MountConfig, transport: HttpTransport, credentials: CredentialsProvider, clock: Clock
+) -> Metered:
+    """Return the bucket, every request counted and none repeated. InvalidOption."""
     endpoint = endpoint_for(config)
     dialect = dialect_for(config, endpoint)
     objects = config.objects
@@ -122,12 +141,97 @@ def open_store(
         traffic_limit=config.store.traffic_limit,
         clock=clock,
     )
-    options = RetryOptions(
+    return Metered(bucket, metrics=Metrics(), clock=clock)
+
+
+def retry_options(config: MountConfig) -> RetryOptions:
+    """Return how long requests are tried again."""
+    return RetryOptions(
         deadline_s=config.store.deadline_s,
         read_deadline_s=min(config.store.deadline_s, RetryOptions().read_deadline_s),
         most_retries=config.store.retries,
     )
-    return Retrying(Metered(bucket, metrics=Metrics(), clock=clock), options=options, clock=clock)
+
+
+class ConnectedBucket(Retrying):
+    """
+    A bucket as `connect` opens it: an `ossfs.store.api.ObjectStore` that can be closed.
+
+    Requests are repeated when that may help. Use it in a `with` statement, or call `close`.
+    """
+
+    def __init__(self, store: ObjectStore, config: MountConfig, transport: HttpTransport) -> None:
+        super().__init__(store, options=retry_options(config))
+        self._transport = transport
+
+    def __repr__(self) -> str:
+        return f"<bucket {self.place}>"
+
+    def __enter__(self) -> "ConnectedBucket":  # noqa: PYI034  # Self needs Python 3.11
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; those that a transfer uses at the moment end with it."""
+        self._transport.close()
+
+
+def connect(
+    url: str,
+    *,
+    endpoint: str | None = None,
+    region: str | None = None,
+    access_key_id: str | None = None,
+    access_key_secret: str | None = None,
+    security_token: str | None = None,
+    **options: str | float | Path | Mapping[str, str],
+) -> ConnectedBucket:
+    """
+    Open a bucket, `oss://NAME`, `tos://NAME` or `s3://NAME`; nothing is asked yet.
+
+    Either `endpoint` or `region` has to be given. Without a key, credentials are looked for
+    where `ossfs mount` looks for them (docs/credentials.md). `options` are those of
+    docs/configuration.md about the store, credentials and objects, with underscores:
+    `connections=8`, `read_timeout=30`, `storage_class="IA"`, `acl="private"`,
+    `requester_pays=True`, `tagging={"team": "a"}` …
+
+    InvalidOption: an option, or the URL, cannot be used.
+    """
+    given = {**options, "endpoint": endpoint, "region": region}
+    config = resolve(url, flags={n: _as_flag(n, v) for n, v in given.items() if v is not None})
+    if config.url.prefix:
+        raise InvalidOption(f"{url}: a bucket is opened, not a folder of it")
+    network = transport_options(config.store, os.environ, connections=CONNECTIONS)
+    clock = SystemClock()
+    credentials: CredentialsProvider
+    if access_key_id is None and access_key_secret is None:
+        credentials = credentials_for(config, network, clock, os.environ)
+    elif not (access_key_id and access_key_secret):
+        raise InvalidOption("a key id and a secret belong together")
+    else:
+        key = Credentials(access_key_id, access_key_secret, security_token)
+        credentials = FixedCredentials(key)
+    transport = HttpTransport(network)
+    return ConnectedBucket(counted_bucket(config, transport, credentials, clock), config, transport)
+
+
+def _as_flag(name: str, value: object) -> str:
+    """Write an option as on the command line. InvalidOption: it is not one of a bucket's."""
+    named = OPTIONS.get(name)
+    if named is None or named.group not in {"store", "credentials", "objects"}:
+        raise InvalidOption(f"{name}: a bucket has no such option")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "&".join(f"{one}={text}" for one, text in value.items())
+    return str(value)
 
 
 def endpoint_for(config: MountConfig) -> Endpoint:
