@@ -113,7 +113,8 @@ class Operations:
 
     def open(self, path: str, flags: int) -> tuple[int, Caching]:
         """Open a file; say, too, what the kernel may keep and believe of it."""
-        fh = self._fs.open(_path(path), flags)
+        uid = get_context()[0] if flags & os.O_TRUNC else 0
+        fh = self._fs.open(_path(path), flags, uid=uid)
         return fh, self._fs.caching(fh)
 
     def create(self, path: str, mode: int, flags: int) -> tuple[int, Caching]:
@@ -176,10 +177,10 @@ class Operations:
         uid, gid, _ = get_context()
         self._fs.mkdir(_path(path), mode, uid=uid, gid=gid)
 
-    def mknod(self, path: str, mode: int, dev: int) -> None:  # noqa: ARG002 - no devices
-        """Make a file or fifo."""
+    def mknod(self, path: str, mode: int, dev: int) -> None:
+        """Make a file, fifo, socket or device."""
         uid, gid, _ = get_context()
-        self._fs.mknod(_path(path), mode, uid=uid, gid=gid)
+        self._fs.mknod(_path(path), mode, dev, uid=uid, gid=gid)
 
     def symlink(self, path: str, target: str) -> None:
         """Make a symlink."""
@@ -211,6 +212,7 @@ def _stat(answer: Stat) -> dict[str, int]:
         "st_nlink": answer.nlink,
         "st_uid": attributes.uid,
         "st_gid": attributes.gid,
+        "st_rdev": attributes.rdev,
         "st_size": answer.size,
         "st_blocks": -(-answer.size // 512),
         "st_blksize": BLOCK,

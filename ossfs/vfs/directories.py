@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 
 from ossfs.cache.metadata import KnownDirectories
 from ossfs.clock import Clock
-from ossfs.store.api import ListPage, ObjectStore
+from ossfs.store.api import ListedObject, ListPage, ObjectStore
 from ossfs.vfs.keys import is_name, split
 
 T = TypeVar("T")
@@ -68,6 +68,8 @@ class _State:
     """Names asked for, or changed by us, one at a time."""
     marker: _Seen | None = None
     """The directory's own object, or its absence; None: not known."""
+    subdirectories: int | None = None
+    """How many of the entries are directories; None: not counted."""
 
 
 class Directories:
@@ -123,6 +125,14 @@ class Directories:
         with self._lock:
             entries = self._state_locked(directory).entries
             return [] if entries is None else list(entries.items())
+
+    def subdirectories(self, directory: str) -> int | None:
+        """Return how many directories were last seen in it; None: not known. Asks nothing."""
+        with self._lock:
+            state = self._state_locked(directory)
+            if state.subdirectories is None and state.entries is not None:
+                state.subdirectories = sum(one.is_directory for one in state.entries.values())
+            return None if state.entries is None else state.subdirectories
 
     def age(self, directory: str, name: str) -> float:
         """Return how many seconds ago the entry was seen; infinity if it is not known."""
@@ -212,11 +222,38 @@ class Directories:
         with self._lock:
             self._states.drop(directory)
 
+    def saw_all_below(
+        self, directory: str, objects: Mapping[str, ListedObject], started: float
+    ) -> None:
+        """Take over what was seen of a directory and all below it, asked for at `started`."""
+        found: dict[str, dict[str, Entry]] = {directory: {}}
+        for key, item in objects.items():
+            parent, (*above, name) = directory, key[len(directory) :].split("/")
+            for one in above:
+                if not is_name(one):
+                    break
+                found[parent][one] = _joined(found[parent].get(one), DIRECTORY)
+                parent += one + "/"
+                found.setdefault(parent, {})
+            else:
+                if is_name(name):
+                    found[parent][name] = _joined(found[parent].get(name), _file(item))
+        with self._lock:
+            for parent, entries in found.items():
+                state = self._state_locked(parent)
+                marker = objects.get(parent)
+                self._install_locked(
+                    state, entries, started, None if marker is None else _file(marker)
+                )
+
     def _change(self, directory: str, name: str, entry: Entry | None) -> None:
         with self._lock:
             state = self._state_locked(directory)
             state.single[name] = _Seen(entry, self._clock.monotonic())
             if state.entries is not None:
+                if state.subdirectories is not None:
+                    state.subdirectories += _is_directory(entry)
+                    state.subdirectories -= _is_directory(state.entries.get(name))
                 if entry is None:
                     state.entries.pop(name, None)
                 else:
@@ -284,6 +321,7 @@ class Directories:
             else:
                 entries[name] = seen.entry
         state.entries, state.listed, state.large_until = entries, started, 0.0
+        state.subdirectories = None
         self._mark_locked(state, marker, started)
 
     def _mark_locked(self, state: _State, marker: Entry | None, started: float) -> None:
@@ -336,9 +374,7 @@ def read_page(page: ListPage, directory: str) -> tuple[dict[str, Entry], Entry |
     entries: dict[str, Entry] = {}
     marker = None
     for item in page.objects:
-        entry = Entry(
-            is_directory=False, size=item.size, etag=item.etag, modified_ns=item.modified_ns
-        )
+        entry = _file(item)
         if item.key == directory:
             marker = entry
         elif is_name(name := item.key[len(directory) :]):
@@ -346,6 +382,14 @@ def read_page(page: ListPage, directory: str) -> tuple[dict[str, Entry], Entry |
     for name in _names(page, directory):
         entries[name] = _joined(entries.get(name), DIRECTORY)
     return entries, marker
+
+
+def _file(item: ListedObject) -> Entry:
+    return Entry(is_directory=False, size=item.size, etag=item.etag, modified_ns=item.modified_ns)
+
+
+def _is_directory(entry: Entry | None) -> bool:
+    return entry is not None and entry.is_directory
 
 
 def _joined(one: Entry | None, two: Entry) -> Entry:

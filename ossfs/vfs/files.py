@@ -113,6 +113,16 @@ class Files:
         if node.is_linked and not rides_along:
             self.scheduler.later(node, ATTRIBUTES_DELAY_S)
 
+    def change_time(self, node: FileNode, attributes: Attributes) -> None:
+        """Take note of attributes of which only the time of change is new: no request."""
+        with node.pending.lock:
+            node.attributes = attributes
+            node.pending.describe(attributes.headers(), node.pending.implicit | CHANGE_TIME)
+            base = node.pending.base
+        known = None if base is None else self.tree.objects.get(node.key)
+        if base is not None and known is not None and known.etag == base.etag:
+            self.tree.objects.put(node.key, replace(known, headers=attributes.headers()))
+
     def write(self, node: FileNode, offset: int | None, data: bytes | memoryview) -> int:
         """
         Put bytes into the file, or (offset None) behind its end; its times move with them.

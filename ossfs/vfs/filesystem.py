@@ -12,21 +12,20 @@ Threads: every method may be called from any thread.
 import errno
 import os
 import stat
-from collections.abc import Callable
-from dataclasses import replace
 
 from ossfs.clock import Clock
 from ossfs.errors import ObjectTooLarge
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectStore
+from ossfs.vfs.describing import Describing
 from ossfs.vfs.files import Files
 from ossfs.vfs.handles import Fh, Handles
 from ossfs.vfs.keys import split
 from ossfs.vfs.names import Names, symlink_attributes
 from ossfs.vfs.pages import Caching
-from ossfs.vfs.posix import Attributes, new_attributes
+from ossfs.vfs.posix import new_attributes
 from ossfs.vfs.reader import ObjectReader
-from ossfs.vfs.tree import Found, Listed, Stat, Tree
+from ossfs.vfs.tree import Listed, Stat, Tree
 from ossfs.vfs.uploads import Uploads
 from ossfs.writeback.values import UploadStatus
 
@@ -54,6 +53,7 @@ class FileSystem:
         self._store = store
         self._clock = clock
         self._handles = Handles(reader)
+        self._describing = Describing(tree=tree, files=files, clock=clock)
 
     # Looking
 
@@ -83,8 +83,13 @@ class FileSystem:
 
     # Opening
 
-    def open(self, path: str, flags: int) -> Fh:
-        """Return a handle of a file. `flags`: as the system call has them. FileNotFoundError."""
+    def open(self, path: str, flags: int, *, uid: int = 0) -> Fh:
+        """
+        Return a handle of a file for a user. FileNotFoundError.
+
+        `flags`: as the system call has them. Emptying it takes its setuid and setgid bits
+        away, as the kernel does it for every other change but not for this one.
+        """
         found = self._tree.find(path)
         if found.entry.is_directory:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
@@ -94,6 +99,7 @@ class FileSystem:
         if flags & os.O_TRUNC:
             try:
                 self._files.truncate(node, 0)
+                self._describing.drop_set_ids(node, uid)
             except BaseException:
                 self.release(fh)
                 raise
@@ -113,7 +119,7 @@ class FileSystem:
         if found is not None:
             if flags & os.O_EXCL:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-            return self.open(path, flags)
+            return self.open(path, flags, uid=uid)
         key = self._tree.keys.key(path)
         attributes = new_attributes(
             stat.S_IFREG | stat.S_IMODE(mode),
@@ -122,8 +128,13 @@ class FileSystem:
             now_ns=self._clock.now_ns(),
             name=split(key)[1],
         )
-        is_exclusive = bool(flags & os.O_EXCL)
-        node = self._files.nodes.new(key, attributes, has_object=False, is_exclusive=is_exclusive)
+        node = self._files.nodes.new(
+            key,
+            self._tree.heir(key, attributes),
+            has_object=False,
+            is_exclusive=bool(flags & os.O_EXCL),
+        )
+        self._tree.content_changed(key)
         return self._handles.add(node, flags)
 
     # Reading and writing
@@ -213,46 +224,15 @@ class FileSystem:
 
     def chmod(self, path: str, mode: int) -> None:
         """Change the permission bits."""
-        self._change(path, lambda old: _with_mode(old, mode))
+        self._describing.chmod(path, mode)
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         """Change owner and group; -1 leaves one as it is."""
-        self._change(
-            path,
-            lambda old: replace(
-                old, uid=old.uid if uid == -1 else uid, gid=old.gid if gid == -1 else gid
-            ),
-        )
+        self._describing.chown(path, uid, gid)
 
     def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:
         """Change the times; None leaves one as it is."""
-        self._change(
-            path,
-            lambda old: replace(
-                old,
-                atime_ns=old.atime_ns if atime_ns is None else atime_ns,
-                mtime_ns=old.mtime_ns if mtime_ns is None else mtime_ns,
-            ),
-        )
-
-    def _change(self, path: str, change: Callable[[Attributes], Attributes]) -> None:
-        found = self._tree.find(path)
-        if found.entry.is_directory:
-            self._change_directory(found, change)
-            return
-        with self._files.pinned(found) as node, node.pending.lock:
-            new = change(node.attributes)
-            if new != node.attributes:
-                new = replace(new, ctime_ns=self._clock.now_ns())
-                self._files.change_attributes(node, new)
-
-    def _change_directory(self, found: Found, change: Callable[[Attributes], Attributes]) -> None:
-        old = self._tree.directory_attributes(found.key, is_needed=True)
-        new = change(old)
-        if new == old or found.key == self._tree.keys.prefix:
-            return
-        new = replace(new, ctime_ns=self._clock.now_ns())
-        self._files.markers.change(found.key, new)
+        self._describing.utimens(path, atime_ns, mtime_ns)
 
     # Names
 
@@ -277,17 +257,15 @@ class FileSystem:
         attributes = symlink_attributes(uid=uid, gid=gid, now_ns=self._clock.now_ns())
         self.names.make_special(path, attributes, os.fsencode(target))
 
-    def mknod(self, path: str, mode: int, *, uid: int, gid: int) -> None:
-        """Make an empty file or a fifo. OSError (EPERM): devices and sockets."""
-        if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFIFO):
-            raise OSError(errno.EPERM, os.strerror(errno.EPERM), path)
-        kind = stat.S_IFMT(mode) or stat.S_IFREG
+    def mknod(self, path: str, mode: int, rdev: int = 0, *, uid: int, gid: int) -> None:
+        """Make an empty file, a fifo, a socket or a device: an object whose mode says so."""
         attributes = new_attributes(
-            kind | stat.S_IMODE(mode),
+            (stat.S_IFMT(mode) or stat.S_IFREG) | stat.S_IMODE(mode),
             uid=uid,
             gid=gid,
             now_ns=self._clock.now_ns(),
             name=path,
+            rdev=rdev if stat.S_IFMT(mode) in (stat.S_IFBLK, stat.S_IFCHR) else 0,
         )
         self.names.make_special(path, attributes, b"")
 
@@ -313,7 +291,3 @@ class FileSystem:
         for node in {*self._tree.nodes, *(handle.node for handle in handles)}:
             node.pending.drop_local()
             node.pending.close()
-
-
-def _with_mode(old: Attributes, mode: int) -> Attributes:
-    return replace(old, mode=stat.S_IFMT(old.mode) | stat.S_IMODE(mode))

@@ -30,6 +30,7 @@ from ossfs.writeback.moves import Mover, delete_all, moved
 log = logging.getLogger(__name__)
 
 LIBFUSE_HIDDEN = ".fuse_hidden"  # libfuse renames an open file to this instead of unlinking it
+MAX_COPIES = 10_000  # of a directory that was renamed: more are listed again when looked at
 
 
 class Names:
@@ -51,12 +52,15 @@ class Names:
         self._refuse_existing(path)
         directory = self._tree.keys.directory(path)
         self._files.leftovers.clear(directory)
-        attributes = new_attributes(
-            stat.S_IFDIR | stat.S_IMODE(mode),
-            uid=uid,
-            gid=gid,
-            now_ns=self._clock.now_ns(),
-            name="",
+        attributes = self._tree.heir(
+            directory,
+            new_attributes(
+                stat.S_IFDIR | stat.S_IMODE(mode),
+                uid=uid,
+                gid=gid,
+                now_ns=self._clock.now_ns(),
+                name="",
+            ),
         )
         if self._files.waits_for_bucket:
             self._files.markers.put(directory, attributes)
@@ -64,16 +68,19 @@ class Names:
             self._files.markers.change(directory, attributes)
         self._tree.directories.put(*split(directory), DIRECTORY)
         self._tree.directories.made(directory)
+        self._tree.times.forget(directory)
+        self._tree.content_changed(directory)
 
     def make_special(self, path: str, attributes: Attributes, content: bytes) -> None:
         """Make a symlink, fifo or empty file: an object whose mode says what it is."""
         self._refuse_existing(path)
         key = self._tree.keys.key(path)
-        headers = attributes.headers()
+        headers = self._tree.heir(key, attributes).headers()
         with self._claimed(key):
             stored = self._store.put(key, BytesBody(content), headers)
             self._files.unlinking.replaced(key)
         self._tree.made(key, etag=stored.etag, size=len(content), headers=headers)
+        self._tree.content_changed(key)
 
     @contextlib.contextmanager
     def _claimed(self, key: str) -> Iterator[None]:
@@ -107,6 +114,8 @@ class Names:
         self._tree.objects.drop(directory)
         self._tree.directories.remove_directory(*split(directory))
         self._tree.inodes.forget(directory)
+        self._tree.times.forget(directory)
+        self._tree.content_changed(directory)
 
     def _require_empty(self, directory: str, path: str) -> None:
         hidden = self._tree.hidden.below(directory)
@@ -129,6 +138,7 @@ class Names:
             self._store.delete(found.key)
             self._tree.gone(found.key)
         self._tree.inodes.forget(found.key)
+        self._tree.content_changed(found.key)
 
     def _keep_parent(self, key: str) -> None:
         """
@@ -195,12 +205,12 @@ class Names:
         self._move_prefix(old.key, goal)
 
     def _move_prefix(self, source: str, goal: str) -> None:
-        nodes = self._tree.nodes.below(source)
+        nodes, started = self._tree.nodes.below(source), self._clock.monotonic()
         with contextlib.ExitStack() as stack:
             for node in nodes:  # no commit may put a new version where it would be deleted
                 stack.enter_context(node.pending.moving())
             try:
-                leftover = self._mover.move_prefix(source, goal)
+                leftover, copies = self._mover.move_prefix(source, goal)
             except OssfsError:
                 self._tree.directories.forget(goal)
                 self._tree.doubt(goal)
@@ -209,11 +219,16 @@ class Names:
                 self._follow(node, moved(node.key, source, goal))
         for directory in (source, goal):
             self._tree.directories.forget(directory)
+        if len(copies) <= MAX_COPIES:
+            self._tree.directories.saw_all_below(goal, copies, started)
         self._tree.objects.drop(goal)
         self._tree.directories.remove_directory(*split(source))
         self._tree.directories.put(*split(goal), DIRECTORY)
         self._tree.objects.rename(source, goal, now_ns=self._clock.now_ns())
         self._tree.inodes.renamed(source, goal)
+        self._tree.times.renamed(source, goal)
+        self._tree.times.status_changed(goal, self._clock.now_ns())
+        self._tree.content_changed(source, goal)
         if leftover is not None:
             self._files.leftovers.hide(leftover)
 
@@ -233,15 +248,21 @@ class Names:
         with self._files.pinned(old, is_described=False) as node:
             if node.handles > 1 and split(key)[1].startswith(LIBFUSE_HIDDEN):
                 self._keep_parent(node.key)
+                self._tree.content_changed(node.key)
                 self._files.unlinking.hide(node, key)
                 return
             self._keep_parent_without(node.key, key)
+            # Its time of change moves, as on a local disk: that goes along with the copy.
+            if node.is_described:
+                changed = node.attributes.changed(self._clock.now_ns())
+                self._files.change_time(node, changed)
             if new is None or new.node is None:
                 with self._files.unlinking.giving_way(key):
                     self._take_name(node, key, replaces=new is not None)
             else:
                 with self._files.unlinking.replacing(new.node):
                     self._take_name(node, key, replaces=True)
+            self._tree.content_changed(old.key, key)
             self._tree.inodes.renamed(old.key, key)
             node.ino = self._tree.inodes.of(key)
 
@@ -259,8 +280,9 @@ class Names:
         if node.pending.has_new_content:
             self._files.commit(node)
         source = node.key
-        with self._claimed(key), node.pending.moving() as headers:
+        with self._claimed(key), node.pending.moving() as changed:
             base = node.pending.base
+            headers = node.pending.headers if node.is_described else changed
             assert base is not None  # noqa: S101 - a clean file has an object
             version, leftover = self._mover.move_object(base, key, headers=headers)
             node.pending.moved(key, version, headers)

@@ -4,6 +4,7 @@ POSIX attributes in object metadata, as the official ossfs 1.x and s3fs keep the
     mode                decimal st_mode; markers made by others may lack the type bits
     uid, gid            decimal
     mtime, ctime, atime seconds, or seconds.nnnnnnnnn
+    rdev                decimal st_rdev of a device, as geesefs keeps it
 
 Numbers are read as those programs read them: a leading 0 means octal, 0x hexadecimal.
 What cannot be read is taken for absent. Metadata that is not ours is kept.
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from ossfs.store.api import NOTHING, Headers
 
 DIRECTORY_TYPE = "application/x-directory"
-OURS = ("mode", "uid", "gid", "mtime", "ctime", "atime")
+OURS = ("mode", "uid", "gid", "mtime", "ctime", "atime", "rdev")
 NS = 1_000_000_000
 
 
@@ -46,6 +47,8 @@ class Attributes:
     mtime_ns: int
     ctime_ns: int
     atime_ns: int
+    rdev: int = 0
+    """Of a device: which one."""
     content_type: str | None = None
     foreign: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """User metadata that is not ours."""
@@ -66,16 +69,20 @@ class Attributes:
         metadata["ctime"] = format_time(self.ctime_ns)
         if self.atime_ns != self.mtime_ns:
             metadata["atime"] = format_time(self.atime_ns)
+        if self.rdev:
+            metadata["rdev"] = str(self.rdev)
         return Headers(self.content_type, metadata, self.standard)
 
 
-def new_attributes(mode: int, *, uid: int, gid: int, now_ns: int, name: str) -> Attributes:
+def new_attributes(
+    mode: int, *, uid: int, gid: int, now_ns: int, name: str, rdev: int = 0
+) -> Attributes:
     """Return the attributes of something just made; `mode` has the type bits."""
     if stat.S_ISDIR(mode):
         content_type: str | None = DIRECTORY_TYPE
     else:
         content_type = mimetypes.guess_type(name, strict=False)[0]
-    return Attributes(mode, uid, gid, now_ns, now_ns, now_ns, content_type)
+    return Attributes(mode, uid, gid, now_ns, now_ns, now_ns, rdev, content_type)
 
 
 def read_attributes(
@@ -98,10 +105,17 @@ def read_attributes(
         mtime_ns=mtime_ns,
         ctime_ns=parse_time(metadata.get("ctime", ""), modified_ns),
         atime_ns=parse_time(metadata.get("atime", ""), mtime_ns),
+        rdev=_device(kind, metadata),
         content_type=headers.content_type,
         foreign={name: value for name, value in metadata.items() if name not in OURS},
         standard=headers.standard,
     )
+
+
+def _device(kind: int, metadata: Mapping[str, str]) -> int:
+    if kind not in (stat.S_IFBLK, stat.S_IFCHR):
+        return 0
+    return parse_number(metadata.get("rdev", "")) or 0
 
 
 def file_kind(headers: Headers) -> int:

@@ -11,7 +11,7 @@ Threads: every method from any thread.
 import errno
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ossfs.cache.metadata import Known
@@ -20,6 +20,7 @@ from ossfs.errors import NoSuchKey
 from ossfs.store.api import Headers
 from ossfs.vfs.descriptions import Descriptions
 from ossfs.vfs.directories import DIRECTORY, Directories, Entry
+from ossfs.vfs.directory_times import DirectoryTimes
 from ossfs.vfs.hidden import HiddenNames
 from ossfs.vfs.inodes import Ino, InodeNumbers
 from ossfs.vfs.keys import Keys, split
@@ -27,6 +28,8 @@ from ossfs.vfs.nodes import FileNode, NodeTable
 from ossfs.vfs.posix import Attributes, Defaults, read_attributes
 
 NO_HEADERS = Headers()
+
+UNCOUNTED = 1  # links of a directory that was not listed, as other file systems have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Tree:
         self._clock = clock
         self._started_ns = clock.now_ns()
         self.hidden = HiddenNames()
+        self.times = DirectoryTimes()
         self.described: dict[str, Headers] = {}
         """Directories whose attributes, and perhaps markers, are not in the bucket yet."""
 
@@ -131,13 +135,19 @@ class Tree:
         if found.node is not None:
             return self.stat_node(found.node)
         if found.entry.is_directory:
-            return Stat(self._ino(found.key), 0, 2, self.directory_attributes(found.key))
+            return self._stat_directory(found.key)
         try:
             known = self.descriptions.shown(found.key, found.entry)
         except NoSuchKey:
             self.directories.remove(*split(found.key))
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
         return Stat(self._ino(found.key), known.size, 1, self.attributes(known))
+
+    def _stat_directory(self, directory: str) -> Stat:
+        """Count the links of a directory: from its parent, from itself, from each one in it."""
+        inside = self.directories.subdirectories(directory)
+        links = UNCOUNTED if inside is None else 2 + inside
+        return Stat(self._ino(directory), 0, links, self.directory_attributes(directory))
 
     def stat_node(self, node: FileNode) -> Stat:
         """Return the attributes of a file that is open or changed."""
@@ -182,10 +192,36 @@ class Tree:
 
     def directory_attributes(self, directory: str, *, is_needed: bool = False) -> Attributes:
         """
-        Return a directory's attributes: its marker's, if it has one.
+        Return a directory's attributes: its marker's, if it has one, and our own times.
 
         With `is_needed` they are those, and not what a listing alone tells.
         """
+        return self.times.applied(directory, self._marked(directory, is_needed=is_needed))
+
+    def content_changed(self, *keys: str) -> None:
+        """Take note that these names have come or gone: their directories' times move."""
+        now_ns = self._clock.now_ns()
+        for directory in {split(key)[0] for key in keys}:
+            self.times.content_changed(directory, now_ns)
+
+    def heir(self, key: str, attributes: Attributes) -> Attributes:
+        """
+        Return the attributes of something new: a directory with the setgid bit hands its group on.
+
+        Nothing is asked for that: the kernel has just looked at the directory, for permission.
+        """
+        parent = split(key)[0]
+        known = self.objects.get(parent)
+        headers = self.described.get(parent) or (known.headers if known is not None else None)
+        if headers is None:
+            return attributes
+        above = read_attributes(headers, self.defaults, is_directory=True, modified_ns=0)
+        if not above.mode & stat.S_ISGID:
+            return attributes
+        bit = stat.S_ISGID if stat.S_ISDIR(attributes.mode) else 0
+        return replace(attributes, gid=above.gid, mode=attributes.mode | bit)
+
+    def _marked(self, directory: str, *, is_needed: bool) -> Attributes:
         modified_ns, headers = self._started_ns, self.described.get(directory)
         if headers is None:
             known = self.descriptions.marker(directory, is_needed=is_needed)

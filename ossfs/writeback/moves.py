@@ -10,7 +10,7 @@ by `workers`, one request each.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
 
 from ossfs.errors import (
@@ -94,18 +94,21 @@ class Mover:
         self._journal.end_move(move, is_prefix=False)
         return copied, None
 
-    def move_prefix(self, source: str, target: str) -> MoveRecord | None:
+    def move_prefix(
+        self, source: str, target: str
+    ) -> tuple[MoveRecord | None, Mapping[str, ListedObject]]:
         """
         Rename every object whose key begins with `source`.
 
         Returns what `resume` is to be called for, when the store could not delete all of the
-        sources now. AccessDenied may mean that they may not be deleted: then both are there.
+        sources now, and what is under the target by then, by key. AccessDenied may mean that
+        they may not be deleted: then both are there.
         """
         objects = list(list_all(self._store, source))
         move = self._journal.begin_move(source, target)
         try:
             self._copy_all(move, objects, source, target)
-            self._verify(objects, source, target)
+            copies = self._verify(objects, source, target)
         except OssfsError:
             self._take_back(objects, source, target)
             self._journal.end_move(move, is_prefix=True)
@@ -114,12 +117,13 @@ class Mover:
         try:
             delete_all(self._store, [item.key for item in objects])
         except Transient:
-            return MoveRecord(move, source, "", target, is_prefix=True, is_copied=True)
+            left = MoveRecord(move, source, "", target, is_prefix=True, is_copied=True)
+            return left, copies
         except StoreError:
             self._journal.end_move(move, is_prefix=True)
             raise
         self._journal.end_move(move, is_prefix=True)
-        return None
+        return None, copies
 
     def resume(self, record: MoveRecord) -> None:
         """Finish a move that a crash interrupted."""
@@ -185,8 +189,13 @@ class Mover:
             if item.size > self._store.limits.max_copy:
                 self._copy(move, _version(item), moved(item.key, source, target), None)
 
-    def _verify(self, objects: Sequence[ListedObject], source: str, target: str) -> None:
-        missing = len(objects) - len(self._at_target(objects, source, target))
+    def _verify(
+        self, objects: Sequence[ListedObject], source: str, target: str
+    ) -> Mapping[str, ListedObject]:
+        """Return what is under the target. ServerFault: not all of it, or not in full."""
+        there = {item.key: item for item in list_all(self._store, target)}
+        found = [(item, there.get(moved(item.key, source, target))) for item in objects]
+        missing = sum(copy is None or copy.size != item.size for item, copy in found)
         if missing:
             raise ServerFault(
                 f"{missing} of {len(objects)} copies are not there",
@@ -194,13 +203,7 @@ class Mover:
                 bucket=self._store.name,
                 key=source,
             )
-
-    def _at_target(self, objects: Sequence[ListedObject], source: str, target: str) -> list[str]:
-        """Return the keys of those objects that are at the target, in full."""
-        sizes = {item.key: item.size for item in list_all(self._store, target)}
-        return [
-            item.key for item in objects if sizes.get(moved(item.key, source, target)) == item.size
-        ]
+        return there
 
     def _copied(self, objects: Sequence[ListedObject], source: str, target: str) -> list[str]:
         """Return the keys of those objects whose bytes are at the target, some time later."""

@@ -254,8 +254,10 @@ STAYED = ["d/", "d/e/", "d/e/g", "d/f", "d/large", "dd"]
 
 def test_a_directory_moves_whole(tree, mover, journal):
     """Every object below it, whatever its size, and nothing else."""
-    assert mover.move_prefix("d/", "t/") is None
+    left, copies = mover.move_prefix("d/", "t/")
 
+    assert left is None
+    assert MOVED[1:] == sorted(copies)
     assert MOVED == keys(tree)
     assert CONTENT * 3 == tree.get("t/large").data
     assert not journal.load().moves

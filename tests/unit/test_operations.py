@@ -16,7 +16,7 @@ class Failing:
         self._error = error
 
     def __getattr__(self, name):
-        def fail(*_):
+        def fail(*_, **__):
             raise self._error
 
         return fail

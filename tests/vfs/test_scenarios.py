@@ -797,15 +797,24 @@ def test_a_name_is_taken_once(sh):
         sh.fs.mknod("/f", stat.S_IFIFO | 0o600, uid=0, gid=0)
 
 
-def test_fifos_and_devices(sh, core):
-    """A fifo is an empty object; devices are refused."""
+def test_fifos_sockets_and_devices(sh, core, life):
+    """Each is an empty object whose mode says what it is, and `rdev` which device."""
     sh.fs.mknod("/p", stat.S_IFIFO | 0o640, uid=7, gid=8)
     sh.fs.mknod("/f", 0o600, uid=7, gid=8)
 
     assert stat.S_IFIFO | 0o640 == sh.stat("/p").st_mode
     assert stat.S_IFREG | 0o600 == sh.stat("/f").st_mode
-    with refused(errno.EPERM):
-        sh.fs.mknod("/dev", stat.S_IFCHR | 0o600, uid=0, gid=0)
+    sh.fs.mknod("/dev", stat.S_IFCHR | 0o600, os.makedev(1, 3), uid=0, gid=0)
+    sh.fs.mknod("/socket", stat.S_IFSOCK | 0o600, uid=0, gid=0)
+    life.close()
+    with core.mounted() as later:
+        device, socket = later.fs.getattr("/dev"), later.fs.getattr("/socket")
+    assert (stat.S_IFCHR | 0o600, os.makedev(1, 3)) == (
+        device.attributes.mode,
+        device.attributes.rdev,
+    )
+    assert stat.S_IFSOCK | 0o600 == socket.attributes.mode
+    assert {"p", "f", "dev", "socket"} == set(core.objects())
 
 
 # The end
