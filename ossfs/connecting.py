@@ -208,6 +208,7 @@ def connect(
     config = resolve(url, flags={n: _as_flag(n, v) for n, v in given.items() if v is not None})
     if config.url.prefix:
         raise InvalidOption(f"{url}: a bucket is opened, not a folder of it")
+    endpoint_for(config)  # what is wrong with it is said before who asks
     network = transport_options(config.store, os.environ, connections=CONNECTIONS)
     clock = SystemClock()
     credentials: CredentialsProvider
