@@ -75,6 +75,7 @@ class Parts:
 
     store: ObjectStore
     read_workers: Workers
+    demand_workers: Workers
     upload_workers: Workers
     clock: Clock
 
@@ -161,7 +162,7 @@ def open_mount(config: MountConfig, state_dir: Path, *, is_due: bool = True) -> 
     """
     reuse_freed_memory()
     clock = SystemClock()
-    connections = READ_WORKERS + config.writeback.upload_threads + 32
+    connections = 2 * READ_WORKERS + config.writeback.upload_threads + 32
     options = transport_options(config.store, os.environ, connections=connections)
     transport = HttpTransport(options)
     try:
@@ -172,6 +173,7 @@ def open_mount(config: MountConfig, state_dir: Path, *, is_due: bool = True) -> 
         parts = Parts(
             store=store,
             read_workers=ThreadWorkers(READ_WORKERS, "ossfs-read"),
+            demand_workers=ThreadWorkers(READ_WORKERS, "ossfs-demand"),
             upload_workers=ThreadWorkers(config.writeback.upload_threads, "ossfs-upload"),
             clock=clock,
         )
@@ -218,7 +220,7 @@ def build(
         fs=fs,
         journal=journal,
         caches=caches,
-        workers=[parts.read_workers, parts.upload_workers],
+        workers=[parts.read_workers, parts.demand_workers, parts.upload_workers],
         on_close=on_close,
     )
 
@@ -260,6 +262,7 @@ def _file_system(
         store=parts.store,
         blocks=BlockCache(default_budget() if memory is None else memory),
         workers=parts.read_workers,
+        demanded=parts.demand_workers,
         readahead=ReadaheadConfig(),
         disk=caches.disk,
         learned=tree.descriptions.learn,

@@ -130,6 +130,11 @@ class BlockCache:
                 self._touch_locked(block, offset + 1)
             return block
 
+    def count_hits(self, hits: int) -> None:
+        """Take note of reads that found their bytes without asking here."""
+        with self._lock:
+            self.hits += hits
+
     def present(self, version: Version, extent: Extent) -> list[Extent]:
         """Return the extents of the blocks that meet `extent`, in order."""
         with self._lock:

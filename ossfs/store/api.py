@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ossfs.extents import Extent
-from ossfs.store.bodies import RECEIVED_AT_ONCE, Body, BytesBody, FileBody, pieces_of
+from ossfs.store.bodies import RECEIVED_AT_ONCE, Body, BytesBody, FileBody, Sink, pieces_of
 from ossfs.store.values import (
     NOTHING,
     STANDARD_HEADERS,
@@ -66,6 +66,7 @@ __all__ = [
     "PartsPage",
     "PendingUpload",
     "Said",
+    "Sink",
     "Stored",
     "UploadsPage",
     "pieces_of",
@@ -128,12 +129,14 @@ class ObjectStore(Protocol):
         *,
         if_match: str | None = None,
         version_id: str | None = None,
+        into: Sink | None = None,
     ) -> Fetched:
         """
         Return the bytes of `extent`, clipped to the object's end; None: all of them.
 
-        `version_id` asks for another version than the current one. The answer is checked:
-        length, Content-Range, and for a whole object its checksum.
+        `version_id` asks for another version than the current one. The bytes may go `into`
+        a sink as they come. The answer is checked: length, Content-Range, and for a whole
+        object its checksum, which is known when all bytes have come.
         NoSuchKey; PreconditionFailed when the etag is not `if_match`;
         RangeNotSatisfiable when a non-empty extent starts at or behind the end;
         ObjectArchived; CutShort, ChecksumMismatch.
@@ -156,7 +159,7 @@ class ObjectStore(Protocol):
 
         What `write` is given is good until it returns; what it raises comes through. Checked
         as by `get`, but the bytes are handed over before a checksum can be compared: on
-        ChecksumMismatch they are not to be used. CutShort tells in `handed` how many came.
+        ChecksumMismatch they are not to be used. CutShort tells in `size` how many came.
         PreconditionFailed also when the object was changed after `unmodified_since_ns`.
         """
         ...

@@ -11,7 +11,7 @@ Threads: any; the only state is the clock's correction, a single number.
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from types import MappingProxyType
 from typing import TypeVar
@@ -29,14 +29,16 @@ from ossfs.errors import (
     StoreError,
     Transient,
 )
+from ossfs.extents import Extent
 from ossfs.store.addressing import Endpoint
 from ossfs.store.answers import crc_of, error_of
-from ossfs.store.api import Body, CutShort, ObjectInfo, Said, pieces_of
-from ossfs.store.bodies import RECEIVED_AT_ONCE, room_for
+from ossfs.store.api import Body, CutShort, ObjectInfo, Said, Sink, pieces_of
+from ossfs.store.bodies import RECEIVED_AT_ONCE, Whole
 from ossfs.store.credentials import Credentials, CredentialsProvider
 from ossfs.store.dialects.base import Call, Dialect, encoded_path, encoded_query
 from ossfs.store.times import http_time_ns
 from ossfs.store.transport import Request, Response, Transport
+from ossfs.store.values import NO_BYTES
 
 SUCCESS = frozenset({200, 201, 204, 206})
 STORED = 203
@@ -181,56 +183,35 @@ class Conversation:
             raise self.fault(call, f"unreadable answer: {error}") from error
 
     def receive(
-        self, call: Call, response: Response, info: ObjectInfo, size: int
-    ) -> tuple[memoryview, int]:
-        """Read `size` bytes of the object's body; return them and their checksum. CutShort."""
-        view = room_for(size)
-        add = self.dialect.checksum.add
+        self, call: Call, response: Response, info: ObjectInfo, extent: Extent, sink: Sink
+    ) -> int:
+        """Read the bytes of `extent` into `sink`; return their checksum. CutShort."""
         at = value = 0
         try:
-            while at < size:
-                count = response.read_into(view[at : at + RECEIVED_AT_ONCE])
-                if not count:
-                    raise ShortBody(
-                        f"the body ended after {at} of {size} bytes"
-                    )  # like the transport's
-                value = add(view[at : at + count], value)
-                at += count
+            sink.begins(info, extent)
+            for piece in _received(response, extent.size, sink):
+                value = self.dialect.checksum.add(piece, value)
+                sink.came(len(piece))
+                at += len(piece)
         except Transient as error:
             response.discard()
-            short = CutShort(error.message, info=info, received=view[:at].toreadonly())
+            short = CutShort(
+                error.message,
+                info=info,
+                received=sink.data if isinstance(sink, Whole) else NO_BYTES,
+                size=at,
+                crc64=self.as_crc64(value),
+            )
             raise self._placed(call, short) from error
-        response.finish()
-        return view, value
-
-    def hand_over(
-        self,
-        call: Call,
-        response: Response,
-        info: ObjectInfo,
-        size: int,
-        write: Callable[[memoryview], object],
-        at_once: int,
-    ) -> int:
-        """Give `size` bytes of the body to `write` as they come; return their sum. CutShort."""
-        view = memoryview(bytearray(min(at_once, size)))
-        add = self.dialect.checksum.add
-        at = value = 0
-        try:
-            while at < size:
-                count = response.read_into(view[: min(at_once, size - at)])
-                if not count:
-                    raise ShortBody(f"the body ended after {at} of {size} bytes")
-                value = add(view[:count], value)
-                write(view[:count])
-                at += count
-        except Transient as error:
-            raise self._placed(call, CutShort(error.message, info=info, handed=at)) from error
-        finally:
-            if at < size:
-                response.discard()
+        except BaseException:
+            response.discard()
+            raise
         response.finish()
         return value
+
+    def as_crc64(self, checksum: int) -> int | None:
+        """Return a sum of bytes if it is a CRC-64/XZ."""
+        return None if self.dialect.checksum.crc64_header is None else checksum
 
     def check_received(self, call: Call, response: Response, value: int) -> None:
         """Compare the checksum of a whole object with what the answer says. ChecksumMismatch."""
@@ -314,3 +295,15 @@ class Conversation:
     def _placed(self, call: Call, error: Transient) -> Transient:
         error.operation, error.bucket, error.key = call.operation, call.bucket, call.key
         return error
+
+
+def _received(response: Response, size: int, sink: Sink) -> Iterator[memoryview]:
+    """Yield the bytes of a body in the sink's rooms. Unreachable, TimedOut, ShortBody."""
+    missing = size
+    while missing:
+        room = sink.room()[: min(RECEIVED_AT_ONCE, missing)]
+        count = response.read_into(room)
+        if not count:
+            raise ShortBody(f"the body ended after {size - missing} of {size} bytes")
+        missing -= count
+        yield room[:count]

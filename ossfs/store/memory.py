@@ -11,6 +11,7 @@ Threads: every method may be called from any thread; see `ossfs.store.memory_cor
 import base64
 from collections.abc import Callable, Sequence
 
+from ossfs.crc64 import crc64
 from ossfs.errors import (
     InvalidRequest,
     NoSuchKey,
@@ -27,6 +28,7 @@ from ossfs.store.api import (
     ListedObject,
     ListPage,
     ObjectInfo,
+    Sink,
     Stored,
 )
 from ossfs.store.bodies import RECEIVED_AT_ONCE
@@ -49,19 +51,31 @@ class MemoryStore(MemoryUploads, MemorySpecial):
         *,
         if_match: str | None = None,
         version_id: str | None = None,
+        into: Sink | None = None,
     ) -> Fetched:
         """Return the bytes of `extent`, clipped; see `ObjectStore.get`."""
         self._refuse_versions("get", key, version_id)
         with self._lock:
             shown = self._shown_locked(key)
         self._check_match("get", shown, if_match)
-        if extent is None:
-            return Fetched(shown.info, shown.data)
-        if extent.start >= shown.info.size and extent.size:
+        whole = Extent(0, shown.info.size)
+        extent = whole if extent is None else extent
+        if extent.start >= whole.stop and extent.size:
             raise RangeNotSatisfiable(
                 f"starts at {extent.start} of {shown.info.size}", **self._where("get", key, 416)
             )
-        return Fetched(shown.info, shown.data[extent.start : extent.stop])
+        data = shown.data[extent.start : extent.stop]
+        if into is None:
+            return Fetched(shown.info, data, crc64(data))
+        into.begins(shown.info, extent.clip(whole))
+        at = 0
+        while at < len(data):
+            room = into.room()
+            count = min(len(room), len(data) - at)
+            room[:count] = data[at : at + count]
+            into.came(count)
+            at += count
+        return Fetched(shown.info, b"", crc64(data))
 
     def get_into(
         self,
@@ -75,7 +89,7 @@ class MemoryStore(MemoryUploads, MemorySpecial):
         at_once: int = RECEIVED_AT_ONCE,
     ) -> ObjectInfo:
         """Hand the bytes of `extent` to `write`; see `ObjectStore.get_into`."""
-        info, data = self.get(key, extent, if_match=if_match, version_id=version_id)
+        info, data, _ = self.get(key, extent, if_match=if_match, version_id=version_id)
         if unmodified_since_ns is not None and info.modified_ns > unmodified_since_ns:
             raise PreconditionFailed("changed since", **self._where("get", key, 412))
         view = memoryview(data)

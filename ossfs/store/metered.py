@@ -29,6 +29,7 @@ from ossfs.store.api import (
     Part,
     PartsPage,
     Said,
+    Sink,
     Stored,
     UploadsPage,
 )
@@ -109,13 +110,18 @@ class Metered:
         *,
         if_match: str | None = None,
         version_id: str | None = None,
+        into: Sink | None = None,
     ) -> Fetched:
         """Return the bytes of `extent`; see `ObjectStore.get`."""
         fetched = self._timed(
             "get",
-            lambda: self._store.get(key, extent, if_match=if_match, version_id=version_id),
+            lambda: self._store.get(
+                key, extent, if_match=if_match, version_id=version_id, into=into
+            ),
         )
-        self._metrics.count("ossfs_received_bytes_total", len(fetched.data), operation="get")
+        whole = Extent(0, fetched.info.size)
+        size = (whole if extent is None else extent.clip(whole)).size
+        self._metrics.count("ossfs_received_bytes_total", size, operation="get")
         return fetched
 
     def get_into(

@@ -19,9 +19,9 @@ from ossfs.errors import (
 )
 from ossfs.extents import Extent
 from ossfs.store.answers import content_range, described
-from ossfs.store.api import BucketFacts, Fetched, ListPage, ObjectInfo
+from ossfs.store.api import BucketFacts, Fetched, ListPage, ObjectInfo, Sink
 from ossfs.store.asking import Asking
-from ossfs.store.bodies import RECEIVED_AT_ONCE
+from ossfs.store.bodies import RECEIVED_AT_ONCE, Handing, Whole
 from ossfs.store.checks import check_key
 from ossfs.store.dialects.base import Call, Question
 from ossfs.store.times import http_date
@@ -45,15 +45,16 @@ class Reading(Asking):
         *,
         if_match: str | None = None,
         version_id: str | None = None,
+        into: Sink | None = None,
     ) -> Fetched:
         """Return the bytes of `extent`, clipped; see `ObjectStore.get`."""
         if extent is not None and not extent.size:
             return Fetched(self._nothing_of(key, if_match, version_id), b"")
         call, response, info, size = self._begun(key, extent, if_match, None, version_id)
-        data, checksum = self._talk.receive(call, response, info, size)
-        if size == info.size:
-            self._talk.check_received(call, response, checksum)
-        return Fetched(info, data)
+        sink = into or Whole()
+        checksum = self._received(call, response, info, extent, size, sink)
+        data = sink.data if isinstance(sink, Whole) else b""
+        return Fetched(info, data, self._talk.as_crc64(checksum))
 
     def get_into(
         self,
@@ -72,10 +73,24 @@ class Reading(Asking):
         call, response, info, size = self._begun(
             key, extent, if_match, unmodified_since_ns, version_id
         )
-        checksum = self._talk.hand_over(call, response, info, size, write, at_once)
+        self._received(call, response, info, extent, size, Handing(write, at_once))
+        return info
+
+    def _received(
+        self,
+        call: Call,
+        response: Response,
+        info: ObjectInfo,
+        extent: Extent | None,
+        size: int,
+        sink: Sink,
+    ) -> int:
+        """Let `size` bytes go into the sink; return their sum, compared if they are all."""
+        start = 0 if extent is None else extent.start
+        checksum = self._talk.receive(call, response, info, Extent(start, start + size), sink)
         if size == info.size:
             self._talk.check_received(call, response, checksum)
-        return info
+        return checksum
 
     def _begun(
         self,

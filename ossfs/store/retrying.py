@@ -53,6 +53,7 @@ from ossfs.store.api import (
     Headers,
     ListPage,
     ObjectInfo,
+    Sink,
     Stored,
 )
 from ossfs.store.attempts import Attempts, RetryOptions
@@ -82,22 +83,24 @@ class Retrying(RetryingUploads):
         *,
         if_match: str | None = None,
         version_id: str | None = None,
+        into: Sink | None = None,
     ) -> Fetched:
         """Return the bytes of `extent`, going on where an answer was cut short."""
         attempts = Attempts("get", key, self._policy.options.read_deadline_s, self._policy)
         pieces = Pieces(extent)
         while True:
             try:
-                info, data = self._store.get(
+                last = self._store.get(
                     key,
                     pieces.missing,
                     if_match=pieces.etag or if_match,
                     version_id=version_id,
+                    into=into,
                 )
-                return pieces.joined(info, data)
+                return pieces.joined(last)
             except CutShort as error:
                 pieces.add(error)
-                if len(error.received) >= PROGRESS:
+                if error.size >= PROGRESS:
                     attempts.progressed()
                 attempts.failed(error)
             except Transient as error:
@@ -142,11 +145,11 @@ class Retrying(RetryingUploads):
                     at_once=at_once,
                 )
             except CutShort as error:
-                if error.handed:
+                if error.size:
                     etag = error.info.etag
-                    start = (missing.start if missing else 0) + error.handed
+                    start = (missing.start if missing else 0) + error.size
                     missing = Extent(start, extent.stop if extent else error.info.size)
-                if error.handed >= PROGRESS:
+                if error.size >= PROGRESS:
                     attempts.progressed()
                 attempts.failed(error)
             except Transient as error:

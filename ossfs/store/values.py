@@ -138,6 +138,9 @@ class Fetched(NamedTuple):
 
     info: ObjectInfo
     data: bytes | bytearray | memoryview
+    """Empty when they went into a sink."""
+    crc64: int | None = None
+    """Of these bytes; None where the store keeps another sum, which is all that was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +223,8 @@ class CutShort(ShortBody):
     """
     A body that ended early, with what had come of it, so that the rest can be asked for.
 
-    `info` describes the object the bytes are of; `received` are the first bytes of the
-    extent that was asked for, or the first `handed` of them were handed over as they came.
+    `info` describes the object the bytes are of; the first `size` bytes of the extent that
+    was asked for came, and are in `received` unless they went into a sink.
     """
 
     def __init__(
@@ -230,9 +233,11 @@ class CutShort(ShortBody):
         *,
         info: ObjectInfo,
         received: memoryview = NO_BYTES,
-        handed: int = 0,
+        size: int,
+        crc64: int | None,
     ) -> None:
         super().__init__(message, operation="get", key=info.key)
         self.info = info
         self.received = received
-        self.handed = handed
+        self.size = size
+        self.crc64 = crc64

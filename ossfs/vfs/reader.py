@@ -18,19 +18,24 @@ file at once. No lock is held while another one is taken, or during a request.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from weakref import WeakValueDictionary
+from typing import NamedTuple
+from weakref import WeakValueDictionary, ref
 
-from ossfs.cache.blocks import BlockCache, Version
+from ossfs.cache.blocks import Block, BlockCache, Version
 from ossfs.cache.disk import DiskCache
 from ossfs.cache.readahead import Readahead, ReadaheadConfig
 from ossfs.clock import Clock, SystemClock
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectInfo, ObjectStore
-from ossfs.transfer.workers import Workers
-from ossfs.vfs.source import Source
+from ossfs.transfer.lanes import Lanes
+from ossfs.transfer.workers import InlineWorkers, Workers
+from ossfs.vfs.source import Fetching, Source
 
 LONGEST_READ = 8 * 1024 * 1024
 """Longer reads are done in pieces, so that no single answer fills the memory."""
+
+AT_ONCE = 32
+"""Requests ahead of readers, of the whole mount, while the store answers quickly."""
 
 IDLE_S = 10.0
 """A reader that has been still for so long leaves the memory for what is ahead to others."""
@@ -40,7 +45,9 @@ class ObjectReader:
     """
     Opens versions of objects for reading, with one cache and one set of workers.
 
-    `learned` is told what the answer to each GET says of the version.
+    `workers` fetch ahead of readers, `demanded` what readers wait for (None: they do it).
+    `learned` is told what the answer to each GET says of the version, `broke` of versions
+    of which wrong bytes were read before anybody could know.
     """
 
     def __init__(
@@ -49,18 +56,26 @@ class ObjectReader:
         store: ObjectStore,
         blocks: BlockCache,
         workers: Workers,
+        demanded: Workers | None = None,
         readahead: ReadaheadConfig,
         clock: Clock | None = None,
         learned: Callable[[ObjectInfo], None] = lambda _: None,
+        broke: Callable[[Version], None] = lambda _: None,
         disk: DiskCache | None = None,
     ) -> None:
-        self._store = store
-        self._learned = learned
-        self._blocks = blocks
-        self._workers = workers
-        self._disk = disk
+        clock = clock or SystemClock()
+        self._shared = Fetching(
+            store=store,
+            blocks=blocks,
+            lanes=Lanes(workers, AT_ONCE),
+            demanded=demanded or InlineWorkers(),
+            clock=clock,
+            learned=learned,
+            broke=broke,
+            disk=disk,
+        )
         self._readahead = readahead
-        self._streaming = _Streaming(clock or SystemClock())
+        self._streaming = _Streaming(clock)
         self._lock = threading.Lock()  # guards _sources
         # A source lives as long as an open file or a request under way knows it.
         self._sources: WeakValueDictionary[tuple[str, str, int], Source] = WeakValueDictionary()
@@ -69,7 +84,7 @@ class ObjectReader:
         """Return a reader of the version; asks the store nothing."""
         readahead = Readahead(size, self._readahead)
         source = self._source(key, etag, size)
-        return VersionReader(source, self._blocks, readahead, self._streaming)
+        return VersionReader(source, self._shared.blocks, readahead, self._streaming)
 
     def fetch_whole(
         self, key: str, etag: str, size: int, *, is_ahead: bool = False
@@ -78,7 +93,7 @@ class ObjectReader:
         Bring all of a small version into memory; return what the answer says of it.
 
         None, and nothing is asked: some of it is there or under way, or (only what
-        `is_ahead` of a reader) on disk, or there is no room. The errors of `VersionReader.read`.
+        `is_ahead` of a reader) there is no room. The errors of `VersionReader.read`.
         """
         return self._source(key, etag, size).fetch_whole(is_ahead=is_ahead)
 
@@ -86,24 +101,15 @@ class ObjectReader:
         with self._lock:
             source = self._sources.get((key, etag, size))
             if source is None:
-                version = Version(key, etag)
-                source = Source(
-                    self._store,
-                    self._blocks,
-                    self._workers,
-                    version,
-                    size,
-                    self._learned,
-                    None if self._disk is None else self._disk.of(version, size),
-                )
+                source = Source(self._shared, Version(key, etag), size)
                 self._sources[key, etag, size] = source
             return source
 
     def forget(self, key: str) -> None:
         """Drop the object's bytes from memory and disk: it was deleted or replaced."""
-        self._blocks.drop(key)
-        if self._disk is not None:
-            self._disk.drop(key)
+        self._shared.blocks.drop(key)
+        if self._shared.disk is not None:
+            self._shared.disk.drop(key)
 
 
 class VersionReader:
@@ -122,6 +128,8 @@ class VersionReader:
         self._lock = threading.Lock()  # guards _readahead
         self._readahead = readahead
         self._whole = Extent(0, source.size)
+        self._latest: _Latest | None = None
+        self._quick_reads = 0
 
     def __repr__(self) -> str:
         return f"<VersionReader of {self._source.version}, {self._readahead}>"
@@ -139,7 +147,16 @@ class VersionReader:
         it go. PreconditionFailed: the version is not in the bucket any more; otherwise
         the errors of `ObjectStore.get`.
         """
-        extent = Extent(offset, offset + length).clip(self._whole)
+        latest = self._latest
+        if latest is not None and latest.start <= offset and offset + length < latest.stop:
+            block = latest.block()
+            if block is not None:
+                self._quick_reads += 1
+                start = offset - latest.start
+                return block.data[start : start + length]
+        return self._read(Extent(offset, offset + length).clip(self._whole))
+
+    def _read(self, extent: Extent) -> bytes | memoryview:
         if not extent.size:
             return b""
         if extent.size > LONGEST_READ:
@@ -147,6 +164,8 @@ class VersionReader:
             return b"".join(
                 self.read(start, min(LONGEST_READ, extent.stop - start)) for start in starts
             )
+        hits, self._quick_reads = self._quick_reads, 0
+        self._blocks.count_hits(hits)
         pieces = self._blocks.find(self._source.version, extent)
         room = self._blocks.room_ahead // self._streaming.others_and(self)
         with self._lock:
@@ -158,7 +177,17 @@ class VersionReader:
         self._fetch_ahead(plan.ahead)
         if pieces is None:
             pieces = self._source.read(extent, plan.demand)
+        else:
+            self._source.show(extent)
+        self._remember(extent)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _remember(self, extent: Extent) -> None:
+        """Have the next reads inside the block that this read ended in take the short way."""
+        block = self._source.block(extent.stop - 1)
+        if block is not None and extent.stop < block.extent.stop:
+            self._source.show(block.extent)
+            self._latest = _Latest(ref(block), block.extent.start, block.extent.stop)
 
     def close(self) -> None:
         """Let go of the file; what was to be fetched for it and has not begun never will."""
@@ -177,6 +206,18 @@ class VersionReader:
                 with self._lock:
                     self._readahead.give_back(part)
                 return
+
+
+class _Latest(NamedTuple):
+    """
+    A block whose bytes need no asking, but for the last one: with that, the next is planned.
+
+    It may leave the memory at any time.
+    """
+
+    block: "ref[Block]"
+    start: int
+    stop: int
 
 
 class _Streaming:

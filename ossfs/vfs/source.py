@@ -4,8 +4,10 @@ The requests under way for one version of an object.
 All open files of the version share one `Source`, so no byte is asked for twice at a time.
 Two things start requests. What a read needs and nobody has asked for is fetched in the
 reader's own thread, because a hop to another thread costs more than a small request's
-work; the same goes for a part that waits for a worker when its reader arrives. What is
-wanted ahead of a reader goes to the workers, as far as `BlockCache` has room.
+work; the same goes for a part that waits for a worker when its reader arrives. Only a
+demand that is much longer than the read is left to a thread set aside for such, so that
+the reader goes on with its first bytes. What is wanted ahead of a reader goes to the
+workers, as far as `BlockCache` has room.
 
 A request that was made ahead may fail without anybody hearing of it: the reader that
 comes to these bytes makes its own attempt, and believes that one.
@@ -14,41 +16,77 @@ Threads: every method may be called from any thread. One lock guards the list of
 the cache's own is taken inside of it. Neither is held during a request.
 """
 
+import logging
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
 
 from ossfs.cache.blocks import Block, BlockCache, Version
-from ossfs.cache.disk import DiskVersion
+from ossfs.cache.disk import DiskCache
 from ossfs.cache.disk_gaps import Piece, cut
-from ossfs.errors import NoSuchKey, PreconditionFailed, RangeNotSatisfiable, ShortBody, StoreError
+from ossfs.clock import Clock
+from ossfs.errors import (
+    ChecksumMismatch,
+    NoSuchKey,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    ShortBody,
+    StoreError,
+)
 from ossfs.extents import Extent, ExtentSet
 from ossfs.store.api import Fetched, ObjectInfo, ObjectStore
+from ossfs.transfer.lanes import Lanes
 from ossfs.transfer.workers import Workers
+from ossfs.vfs.flights import Flight, Unwanted
+from ossfs.vfs.integrity import Difference, WholeSum, reread
+
+LONG = 4
+"""A demand that is so many times longer than the read is not waited for as a whole."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """What all sources of a mount share."""
+
+    store: ObjectStore
+    blocks: BlockCache
+    lanes: Lanes
+    demanded: Workers
+    """Fetch what a reader waits for, when it is much longer than what it asked for."""
+    clock: Clock
+    learned: Callable[[ObjectInfo], None]
+    """Is told what the answer to each GET says of the version."""
+    broke: Callable[[Version], None]
+    """Is told of a version of which wrong bytes were shown."""
+    disk: DiskCache | None
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What readers have been given of a version that is not checked yet."""
+
+    extents: ExtentSet = field(default_factory=ExtentSet)
+    broken: ChecksumMismatch | None = None
 
 
 class Source:
     """The bytes of one version: from memory, from the disk cache if there is one, or the store."""
 
-    def __init__(
-        self,
-        store: ObjectStore,
-        blocks: BlockCache,
-        workers: Workers,
-        version: Version,
-        size: int,
-        learned: Callable[[ObjectInfo], None],
-        disk: DiskVersion | None,
-    ) -> None:
+    def __init__(self, shared: Fetching, version: Version, size: int) -> None:
         self.version = version
         self.size = size
-        self._store = store
-        self._blocks = blocks
-        self._workers = workers
-        self._learned = learned
-        self._disk = disk
-        self._lock = threading.Lock()  # guards _flights and what is in them
-        self._flights: list[_Flight] = []
+        self._shared = shared
+        self._blocks = shared.blocks
+        self._disk = None if shared.disk is None else shared.disk.of(version, size)
+        self._sum = WholeSum(size)
+        self._lock = threading.Lock()  # guards the rest
+        self._flights: list[Flight] = []
+        self._shown = _Shown()
+
+    # For readers
 
     def read(self, extent: Extent, demand: Extent) -> list[memoryview]:
         """Return the bytes of `extent` in pieces, fetching as much of `demand` as is needed."""
@@ -56,10 +94,27 @@ class Source:
         pieces = []
         at = extent.start
         while at < extent.stop:
-            block = self._block_at(at, demand, on_disk)
-            pieces.append(block.view(at, extent.stop))
-            at = block.extent.stop
+            piece = self._piece_at(at, extent, demand, on_disk)[: extent.stop - at]
+            pieces.append(piece)
+            at += len(piece)
+        self.show(extent)
         return pieces
+
+    def show(self, extent: Extent) -> None:
+        """
+        Take note that a reader is given these bytes.
+
+        ChecksumMismatch: wrong ones were given before, and nobody can take them back.
+        """
+        with self._lock:
+            if self._shown.broken is not None:
+                raise self._shown.broken
+            if not self._sum.is_settled:
+                self._shown.extents.add(extent)
+
+    def block(self, at: int) -> Block | None:
+        """Return the block that holds the byte at `at`, if it is in memory."""
+        return self._blocks.at(self.version, at)
 
     def fetch_ahead(self, reader: object, part: Extent) -> bool:
         """Have the workers fetch what is missing of `part`; False: no room for it now."""
@@ -73,60 +128,70 @@ class Source:
             for piece in missing:
                 if not self._blocks.reserve(piece.extent.size, is_ahead=True):
                     break
-                new.append(_Flight(piece, wanted_by={reader}))
+                new.append(self._flight(piece, wanted_by={reader}))
             self._flights += new
         for flight in new:
-            self._workers.submit(self._run_ahead, flight)
+            self._shared.lanes.submit(partial(self._run_ahead, flight))
         return len(new) == len(missing)
 
     def fetch_whole(self, *, is_ahead: bool) -> ObjectInfo | None:
         """Fetch all of it by one request, unless some is there or under way, or no room is."""
         whole = Extent(0, self.size)
-        if is_ahead and self._on_disk(whole):
-            return None
         with self._lock:
             if self._flights or self._blocks.present(self.version, whole):
                 return None
             if not self._blocks.reserve(self.size, is_ahead=is_ahead):
                 return None
-            flight = _Flight(
-                Piece(whole, is_on_disk=False), wanted_by={self} if is_ahead else set()
-            )
+            piece = Piece(whole, is_on_disk=False)
+            flight = self._flight(piece, wanted_by={self} if is_ahead else set())
             flight.claim()
             self._flights.append(flight)
         self._run(flight)
         return flight.info
 
     def abandon(self, reader: object, extent: Extent) -> None:
-        """Forget the flights inside `extent` that only this reader wanted and that wait."""
+        """Give up the flights inside `extent` that nobody but this reader wanted."""
         with self._lock:
             for flight in self._flights[:]:
                 if flight.extent.clip(extent).size:
                     flight.wanted_by.discard(reader)
-                    if not flight.wanted_by and flight.claim():
+                    if flight.wanted_by:
+                        continue
+                    if flight.claim():
                         self._flights.remove(flight)
                         self._blocks.release(flight.extent.size)
+                    else:
+                        flight.cancel()
         self._blocks.settle(self.version, extent)
+
+    # Finding bytes
 
     def _on_disk(self, extent: Extent) -> list[Extent]:
         return [] if self._disk is None else self._disk.present(extent)
 
-    def _block_at(self, at: int, demand: Extent, on_disk: list[Extent]) -> Block:
-        """Return the block with the byte at `at`: from memory, from a flight, or by a GET."""
+    def _piece_at(
+        self, at: int, extent: Extent, demand: Extent, on_disk: list[Extent]
+    ) -> memoryview:
+        """Return some bytes from `at` on: from memory, from a flight, or by a GET."""
         has_failed = False
         while True:
             with self._lock:
                 block = self._blocks.at(self.version, at)
                 if block is not None:
-                    return block
+                    return block.view(at, block.extent.stop)
                 flight = self._flight_at_locked(at)
                 if flight is None:
                     flight = self._demanded_locked(at, demand, on_disk)
                 is_mine = flight.claim()
+            is_long = not flight.is_whole and flight.extent.size > LONG * extent.size
+            if is_mine and not is_long:
+                return self._run(flight).view(at, flight.extent.stop)
             if is_mine:
-                return self._run(flight)
+                self._shared.demanded.submit(self._run_alone, flight)
             try:
-                return flight.landed.result()
+                return flight.wait(at)
+            except Unwanted:
+                continue
             except PreconditionFailed:
                 raise
             except StoreError:
@@ -143,36 +208,48 @@ class Source:
             missing.remove(flight.extent)
         return list(missing)
 
-    def _flight_at_locked(self, at: int) -> "_Flight | None":
+    def _flight_at_locked(self, at: int) -> Flight | None:
         for flight in self._flights:
             if flight.extent.start <= at < flight.extent.stop:
                 return flight
         return None
 
-    def _demanded_locked(self, at: int, demand: Extent, on_disk: list[Extent]) -> "_Flight":
+    def _demanded_locked(self, at: int, demand: Extent, on_disk: list[Extent]) -> Flight:
         pieces = cut(self._missing_locked(demand), on_disk)
         piece = next(piece for piece in pieces if at < piece.extent.stop)
         self._blocks.reserve(piece.extent.size, is_ahead=False)
-        flight = _Flight(piece, wanted_by=set())
+        flight = self._flight(piece, wanted_by=set())
         self._flights.append(flight)
         return flight
 
-    def _run_ahead(self, flight: "_Flight") -> None:
+    def _flight(self, piece: Piece, *, wanted_by: set[object]) -> Flight:
+        return Flight(
+            self.version,
+            self.size,
+            piece,
+            bucket=self._shared.store.name,
+            clock=self._shared.clock,
+            wanted_by=wanted_by,
+        )
+
+    # Fetching
+
+    def _run_ahead(self, flight: Flight) -> None:
         with self._lock:
             if not flight.claim():
                 return
+        self._run_alone(flight)
+
+    def _run_alone(self, flight: Flight) -> None:
         try:
             self._run(flight)
-        except StoreError:
+        except (StoreError, Unwanted):
             return  # the reader that comes to these bytes tries again and hears of it
 
-    def _run(self, flight: "_Flight") -> Block:
+    def _run(self, flight: Flight) -> Block:
         try:
             kept = self._disk.load(flight.extent) if self._disk and flight.is_on_disk else None
-            if kept is None:
-                flight.info, data = self._get(flight.extent)
-            else:
-                data = kept
+            data = self._checked(flight, self._get(flight)) if kept is None else kept
             with self._lock:  # so that the bytes are always either in a flight or in a block
                 block = self._blocks.put(
                     self.version, flight.extent, data, is_ahead=bool(flight.wanted_by)
@@ -182,59 +259,77 @@ class Source:
             with self._lock:
                 self._flights.remove(flight)
                 self._blocks.release(flight.extent.size)
-            flight.landed.set_exception(error)
+            flight.fail(error)
             raise
-        flight.landed.set_result(block)
+        flight.land(block)
         if self._disk and kept is None:
             self._disk.offer(block)
         return block
 
-    def _get(self, extent: Extent) -> Fetched:
+    def _get(self, flight: Flight) -> Fetched:
         key, etag = self.version
+        lanes, clock = self._shared.lanes, self._shared.clock
+        generation, began = lanes.generation, clock.monotonic()
         # A whole object is asked for as such: then the store checks its CRC-64.
-        part = None if extent.size == self.size else extent
+        part = None if flight.is_whole else flight.extent
         try:
-            fetched = self._store.get(key, part, if_match=etag)
+            fetched = self._shared.store.get(key, part, if_match=etag, into=flight)
         except (NoSuchKey, RangeNotSatisfiable) as error:
-            raise self._stale(f"the version being read is gone: {error.message}") from error
-        info, data = fetched
-        if info.etag != etag or info.size != self.size:
-            raise self._stale(f"the store answered with {info.etag} of {info.size} bytes")
-        if len(data) != extent.size:
+            raise flight.stale(f"the version being read is gone: {error.message}") from error
+        if not flight.is_complete:
             raise ShortBody(
-                f"{len(data)} bytes for {extent}",
+                f"not all of {flight.extent}",
                 operation="GetObject",
-                bucket=self._store.name,
+                bucket=self._shared.store.name,
                 key=key,
             )
-        self._learned(info)
+        if flight.answered_at is not None:
+            lanes.answered(flight.answered_at - began, generation)
+        self._shared.learned(fetched.info)
         return fetched
 
-    def _stale(self, message: str) -> PreconditionFailed:
-        return PreconditionFailed(
-            f"{message} (opened: {self.version.etag} of {self.size} bytes)",
-            operation="GetObject",
-            bucket=self._store.name,
-            key=self.version.key,
-        )
+    # Checking
 
+    def _checked(self, flight: Flight, fetched: Fetched) -> memoryview:
+        """
+        Return the bytes of a flight; compare all pieces with the object if it is the last one.
 
-class _Flight:
-    """A request under way, or waiting for a worker; or bytes to be loaded from disk instead."""
+        ChecksumMismatch: they differ, and a reader has seen them.
+        """
+        if not flight.is_whole and fetched.crc64 is not None and fetched.info.crc64 is not None:
+            found = self._sum.add(flight.extent, fetched.crc64, fetched.info.crc64)
+            if found is not None:
+                return self._mended(found).get(flight.extent, flight.data)
+        return flight.data
 
-    __slots__ = ("_is_claimed", "extent", "info", "is_on_disk", "landed", "wanted_by")
+    def _mended(self, found: Difference) -> dict[Extent, memoryview]:
+        """Put right bytes in place of wrong ones, and return them."""
+        key = self.version.key
+        sums = f"CRC-64 of what was read {found.ours}, of the object {found.theirs}"
+        log.warning("%s: %s; reading it again", key, sums)
+        get, etag = self._shared.store.get, self.version.etag
+        right = reread(found, lambda extent: get(key, extent, if_match=etag))
+        with self._lock:
+            if right is None or self._is_shown_locked(right):
+                self._shown.broken = error = ChecksumMismatch(
+                    f"wrong bytes were read: {sums}",
+                    operation="GetObject",
+                    bucket=self._shared.store.name,
+                    key=key,
+                )
+                right = None
+        if right is None:
+            log.error("%s: %s; whoever has it open gets EIO", key, sums)
+            self._blocks.drop(key)
+            self._shared.broke(self.version)
+            raise error
+        for extent, data in right.items():
+            if self._blocks.present(self.version, extent):
+                self._blocks.reserve(extent.size, is_ahead=False)
+                self._blocks.put(self.version, extent, data, is_ahead=False)
+        log.info("%s: mended %s, nobody had seen it", key, list(right))
+        return right
 
-    def __init__(self, piece: Piece, *, wanted_by: set[object]) -> None:
-        self.extent, self.is_on_disk = piece
-        self.wanted_by = wanted_by
-        """Who had it planned; nobody waits for a flight that was not claimed."""
-        self.landed: Future[Block] = Future()
-        self.info: ObjectInfo | None = None
-        """What the answer said, once it is there."""
-        self._is_claimed = False
-
-    def claim(self) -> bool:
-        """Say whether the caller, and nobody before, is to run (or cancel) this flight."""
-        is_first = not self._is_claimed
-        self._is_claimed = True
-        return is_first
+    def _is_shown_locked(self, extents: Iterable[Extent]) -> bool:
+        shown = self._shown.extents
+        return any(part.clip(extent).size for extent in extents for part in shown)

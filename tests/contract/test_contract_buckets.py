@@ -51,7 +51,7 @@ def test_rename(renaming, target):
 
     renaming.rename("a", target)
 
-    info, data = renaming.get(target)
+    info, data, _ = renaming.get(target)
     assert b"content" == bytes(data)
     assert (before.etag, before.content_type, before.metadata) == (
         info.etag,

@@ -97,7 +97,7 @@ def scene(emulator, bucket_name, dialect):
 
 
 def get_whole(s):
-    info, data = s.store.get("old")
+    info, data, _ = s.store.get("old")
     assert OLD == bytes(data)
     assert s.crc(OLD) == info.crc64
 

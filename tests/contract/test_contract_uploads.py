@@ -40,7 +40,7 @@ def test_parts_become_the_object(store, contents):
 
     stored = store.complete_upload("k", upload_id, parts)
 
-    info, data = store.get("k")
+    info, data, _ = store.get("k")
     assert one + two + b"end" == bytes(data)
     assert ("text/plain", {"mode": "7"}) == (info.content_type, dict(info.metadata))
     assert (stored.etag, stored.crc64) == (info.etag, info.crc64)

@@ -275,7 +275,11 @@ class Life:
             store = Retrying(store, options=options_, clock=clock)
         self.workers = workers
         self.parts = assembly.Parts(
-            store=store, read_workers=workers(), upload_workers=workers(), clock=clock
+            store=store,
+            read_workers=workers(),
+            demand_workers=workers(),
+            upload_workers=workers(),
+            clock=clock,
         )
         config = core.config(**options)
         with mock.patch.object(recovery, "Journal", self._journal):
@@ -305,7 +309,11 @@ class Life:
         self.journal.close()
         if self.mount is not None:
             self.mount._caches.close(is_crash=True)
-        for workers in (self.parts.read_workers, self.parts.upload_workers):
+        for workers in (
+            self.parts.read_workers,
+            self.parts.demand_workers,
+            self.parts.upload_workers,
+        ):
             workers.close(cancel=True)
         for link in Path("/proc/self/fd").iterdir():
             try:
