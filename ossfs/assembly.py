@@ -10,8 +10,9 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ossfs.cache.attributes import KeptAttributes
 from ossfs.cache.blocks import BlockCache
@@ -26,6 +27,7 @@ from ossfs.connecting import credentials_for, endpoint_for, open_store, transpor
 from ossfs.fusefs import session
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import MarkerRecord
+from ossfs.observe.metrics import Metrics
 from ossfs.store.api import ObjectStore
 from ossfs.store.credentials import CredentialsProvider
 from ossfs.store.transport import HttpTransport
@@ -78,12 +80,15 @@ class Parts:
     demand_workers: Workers
     upload_workers: Workers
     clock: Clock
+    metrics: Metrics = field(default_factory=Metrics)
+    """Where `store` counts its requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caches:
-    """What is kept on the local disk and may be thrown away."""
+    """What is kept in memory and on the local disk, and may be thrown away."""
 
+    blocks: BlockCache
     attributes: KeptAttributes
     disk: DiskCache | None
 
@@ -104,6 +109,7 @@ class Mount:
         fs: FileSystem,
         journal: Journal,
         caches: "Caches",
+        metrics: Metrics,
         workers: Sequence[Workers],
         on_close: Callable[[], None],
     ) -> None:
@@ -112,6 +118,7 @@ class Mount:
         self._config = config
         self._journal = journal
         self._caches = caches
+        self._metrics = metrics
         self._workers = workers
         self._on_close = on_close
 
@@ -138,6 +145,29 @@ class Mount:
     def status(self) -> list[UploadStatus]:
         """Describe what is not in the bucket yet."""
         return self.fs.status()
+
+    def counters(self) -> dict[str, Any]:
+        """Return what was read and asked since the mount began, and what is held; see the docs."""
+        blocks, disk, metrics = self._caches.blocks, self._caches.disk, self._metrics
+        return {
+            "memory": {
+                "hits": blocks.hits,
+                "misses": blocks.misses,
+                "evictions": blocks.evictions,
+                "held_bytes": blocks.held,
+                "in_flight_bytes": blocks.reserved,
+                "budget_bytes": blocks.budget,
+            },
+            "disk": None if disk is None else asdict(disk.counters()),
+            "requests": {
+                operation: int(count)
+                for operation, count in metrics.by("ossfs_requests_total", "operation").items()
+            },
+            "received_bytes": int(metrics.value("ossfs_received_bytes_total")),
+            "sent_bytes": int(metrics.value("ossfs_sent_bytes_total")),
+            "retries": int(metrics.value("ossfs_retries_total")),
+            "given_up": int(metrics.value("ossfs_given_up_total")),
+        }
 
     def drain(self, deadline_s: float | None) -> bool:
         """Bring everything that nobody has open into the bucket; False: something is left."""
@@ -168,7 +198,8 @@ def open_mount(config: MountConfig, state_dir: Path, *, is_due: bool = True) -> 
     try:
         credentials = credentials_for(config, options, clock, os.environ)
         _look_once(config, transport, credentials, clock)
-        store = open_store(config, transport, credentials, clock)
+        metrics = Metrics()
+        store = open_store(config, transport, credentials, clock, metrics=metrics)
         log.info("%s: %s, %s", config.url, store.probe(), store.capabilities)
         parts = Parts(
             store=store,
@@ -176,6 +207,7 @@ def open_mount(config: MountConfig, state_dir: Path, *, is_due: bool = True) -> 
             demand_workers=ThreadWorkers(READ_WORKERS, "ossfs-demand"),
             upload_workers=ThreadWorkers(config.writeback.upload_threads, "ossfs-upload"),
             clock=clock,
+            metrics=metrics,
         )
         return build(config, state_dir, parts, is_due=is_due, on_close=transport.close)
     except BaseException:
@@ -209,7 +241,9 @@ def build(
             state_dir / STAGING_NAME, reserve=DEFAULT_RESERVE if reserve is None else reserve
         )
         disk = _disk_cache(config, parts.clock)
-        caches = Caches(attributes, disk)
+        memory = config.cache.memory
+        blocks = BlockCache(default_budget() if memory is None else memory)
+        caches = Caches(blocks, attributes, disk)
         fs = _file_system(config, journal, area, parts, caches, is_due=is_due)
     except BaseException:
         attributes.close()
@@ -220,6 +254,7 @@ def build(
         fs=fs,
         journal=journal,
         caches=caches,
+        metrics=parts.metrics,
         workers=[parts.read_workers, parts.demand_workers, parts.upload_workers],
         on_close=on_close,
     )
@@ -257,10 +292,9 @@ def _file_system(
     is_due: bool,
 ) -> FileSystem:
     tree = _tree(config, parts, caches.attributes)
-    memory = config.cache.memory
     reader = ObjectReader(
         store=parts.store,
-        blocks=BlockCache(default_budget() if memory is None else memory),
+        blocks=caches.blocks,
         workers=parts.read_workers,
         demanded=parts.demand_workers,
         readahead=ReadaheadConfig(),

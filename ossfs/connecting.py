@@ -107,15 +107,26 @@ def credentials_for(
 
 
 def open_store(
-    config: MountConfig, transport: HttpTransport, credentials: CredentialsProvider, clock: Clock
+    config: MountConfig,
+    transport: HttpTransport,
+    credentials: CredentialsProvider,
+    clock: Clock,
+    *,
+    metrics: Metrics | None = None,
 ) -> ObjectStore:
     """Return the bucket, tried again and counted; nothing is asked yet. InvalidOption."""
-    store = counted_bucket(config, transport, credentials, clock)
-    return Retrying(store, options=retry_options(config), clock=clock)
+    metrics = metrics or Metrics()
+    store = counted_bucket(config, transport, credentials, clock, metrics=metrics)
+    return Retrying(store, options=retry_options(config), metrics=metrics, clock=clock)
 
 
 def counted_bucket(
-    config: MountConfig, transport: HttpTransport, credentials: CredentialsProvider, clock: Clock
+    config: MountConfig,
+    transport: HttpTransport,
+    credentials: CredentialsProvider,
+    clock: Clock,
+    *,
+    metrics: Metrics,
 ) -> Metered:
     """Return the bucket, every request counted and none repeated. InvalidOption."""
     endpoint = endpoint_for(config)
@@ -141,7 +152,7 @@ def counted_bucket(
         traffic_limit=config.store.traffic_limit,
         clock=clock,
     )
-    return Metered(bucket, metrics=Metrics(), clock=clock)
+    return Metered(bucket, metrics=metrics, clock=clock)
 
 
 def retry_options(config: MountConfig) -> RetryOptions:
@@ -220,7 +231,8 @@ def connect(
         key = Credentials(access_key_id, access_key_secret, security_token)
         credentials = FixedCredentials(key)
     transport = HttpTransport(network)
-    return ConnectedBucket(counted_bucket(config, transport, credentials, clock), config, transport)
+    bucket = counted_bucket(config, transport, credentials, clock, metrics=Metrics())
+    return ConnectedBucket(bucket, config, transport)
 
 
 def _as_flag(name: str, value: object) -> str:

@@ -148,6 +148,7 @@ def _run_in(state: StateDirectory, config: MountConfig, mountpoint: Path, channe
 def _serve(mount: Mount, state: StateDirectory, config: MountConfig, session: Session) -> None:
     handlers = {
         "status": lambda _: _status(mount),
+        "counters": lambda _: mount.counters(),
         "drain": lambda request: _drain(mount, request.get("deadline_s")),
         "hurry": lambda _: session.hurry(),
         **upload_handlers(mount),

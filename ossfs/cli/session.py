@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,6 +36,10 @@ class Mount(HasUploads, Protocol):
 
     def status(self) -> Sequence[Any]:
         """Return what is not in the bucket yet: dataclasses."""
+        ...
+
+    def counters(self) -> Mapping[str, Any]:
+        """Return what was read and asked, and what is held, as plain values."""
         ...
 
     def drain(self, deadline_s: float | None) -> bool:

@@ -1,17 +1,28 @@
 """`ossfs status`: what is mounted, and what is on its way to the buckets."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any
 
 import click
 
+from ossfs.cli.control import Client, ControlError
 from ossfs.cli.uploads.found import Found, find
-from ossfs.cli.wording import age_text, left_text, waited_for
+from ossfs.cli.wording import age_text, left_text, size_text, waited_for
+
+MOST_SHOWN = 4  # operations, the most frequent ones
 
 
 @click.command(short_help="Show what is mounted and what is on its way.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(*, as_json: bool) -> None:
-    """Show what is mounted and how much of it is not in its bucket yet."""
+    """
+    Show what is mounted, how much of it is not in its bucket yet, and what was read.
+
+    Reads are counted as the kernel sends them: what it has in its own pages it does not ask
+    for. "Found" are those that memory could answer without waiting for the store or the disk.
+    """
     found = list(find())
     if as_json:
         click.echo(json.dumps([_as_json(one) for one in found if one.is_mounted], indent=1))
@@ -22,6 +33,8 @@ def status(*, as_json: bool) -> None:
                 f"{one.record.url} at {one.record.mountpoint}: process {one.record.pid},"
                 f" since {age_text(one.record.started_ns)}; {_pending(one)}"
             )
+            for line in _counter_lines(_counters(one)):
+                click.echo(f"  {line}")
     if not any(one.is_mounted for one in found):
         click.echo("Nothing is mounted.")
     for one in found:
@@ -37,6 +50,47 @@ def _pending(one: Found) -> str:
     return f"to upload: {left_text(pending)}" if pending else "everything is in the bucket"
 
 
+def _counters(one: Found) -> Mapping[str, Any]:
+    """Ask a live mount; empty: it does not answer, or is of an older version."""
+    if one.record is None or one.error:
+        return {}
+    try:
+        with closing(Client(one.record.socket)) as client:
+            counters: Mapping[str, Any] = client.ask("counters")
+            return counters
+    except ControlError:
+        return {}
+
+
+def _counter_lines(counters: Mapping[str, Any]) -> Iterator[str]:
+    if not counters:
+        return
+    memory, disk = counters["memory"], counters["disk"]
+    yield (
+        f"reads: {memory['hits']} found in memory, {memory['misses']} not;"
+        f" {size_text(memory['held_bytes'])} held and {size_text(memory['in_flight_bytes'])}"
+        f" under way of {size_text(memory['budget_bytes'])}, {memory['evictions']} blocks evicted"
+    )
+    if disk:
+        damaged = f", {disk['corrupted']} damaged" if disk["corrupted"] else ""
+        failed = f", {disk['failures']} failures" if disk["failures"] else ""
+        yield (
+            f"disk: {disk['hits']} fetches spared ({size_text(disk['hit_bytes'])}),"
+            f" {disk['misses']} not; {size_text(disk['written_bytes'])} written,"
+            f" {disk['dropped']} blocks left out, {disk['evictions']} files evicted"
+            f"{damaged}{failed}; {size_text(disk['used_bytes'])} of {size_text(disk['size'])}"
+        )
+    requests = sorted(counters["requests"].items(), key=lambda item: -item[1])
+    listed = ", ".join(f"{count} {operation}" for operation, count in requests[:MOST_SHOWN])
+    again = f", {counters['retries']} tried again" if counters["retries"] else ""
+    given_up = f", {counters['given_up']} given up" if counters["given_up"] else ""
+    yield (
+        f"requests: {sum(count for _, count in requests)} ({listed});"
+        f" {size_text(counters['received_bytes'])} received,"
+        f" {size_text(counters['sent_bytes'])} sent{again}{given_up}"
+    )
+
+
 def _as_json(one: Found) -> dict[str, object]:
     record = one.record
     return {
@@ -47,5 +101,6 @@ def _as_json(one: Found) -> dict[str, object]:
         "started_ns": record.started_ns if record else None,
         "state_dir": str(one.state_dir),
         "uploads": one.uploads,
+        "counters": _counters(one) or None,
         "error": one.error or None,
     }

@@ -116,6 +116,16 @@ class Metrics:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
+    def by(self, name: str, label: str) -> dict[str, float]:
+        """Return a counter's or gauge's values, summed for each value of a label."""
+        found: dict[str, float] = {}
+        for family in self._registry.collect():
+            for sample in family.samples:
+                if sample.name == name:
+                    key = sample.labels[label]
+                    found[key] = found.get(key, 0) + sample.value
+        return found
+
     def text(self) -> bytes:
         """Return all values in the text format of Prometheus."""
         return generate_latest(self._registry)
