@@ -317,6 +317,7 @@ def _file_system(
         conflicts=Conflicts(
             journal=journal, uploads=uploads, clock=parts.clock, host=socket.gethostname()
         ),
+        room=caches.blocks,
         clock=parts.clock,
     )
     mover = Mover(store=parts.store, journal=journal, workers=parts.upload_workers)
@@ -330,6 +331,7 @@ def _file_system(
         area=area,
         kept=kept,
         eager=EagerParts(store=parts.store, workers=parts.upload_workers, uploads=uploads),
+        room=caches.blocks,
         clock=parts.clock,
         waits_for_bucket=config.writeback.durability == "close",
     )

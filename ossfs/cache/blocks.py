@@ -7,6 +7,8 @@ grain of 32 KiB (a random read) to a part of 8 MiB (a sequential one), because c
 answer into smaller pieces would free nothing: a slice keeps the whole buffer in memory. So
 what is counted here and what the process holds are the same number.
 
+Who writes borrows from the same budget (`lent`) what is fetched of the version that is edited.
+
 Bytes that are still under way are counted too: `reserve` comes before a request, `put`
 or `release` after it. What was fetched ahead and waits to be read may take three quarters
 of the budget; it is not evicted for the sake of other bytes that are fetched ahead, since
@@ -20,6 +22,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -158,6 +161,15 @@ class BlockCache:
         """Give back what was reserved: the bytes do not come."""
         with self._lock:
             self._reserved -= size + BESIDE
+
+    @contextmanager
+    def lent(self, size: int) -> Iterator[None]:
+        """Make room for `size` bytes that somebody else holds inside the block."""
+        self.reserve(size, is_ahead=False)
+        try:
+            yield
+        finally:
+            self.release(size)
 
     def put(
         self,

@@ -54,7 +54,7 @@ class CacheConfig:
         SIZE,
         "Memory for data that was read or is read ahead.",
         minimum=16 * MIB,
-        default_note="a quarter of the memory the process may use, at most 1G",
+        default_note="a quarter of the memory the process may use, at most 192M",
     )
     attr_ttl_s: float = option(
         1.0,

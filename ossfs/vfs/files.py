@@ -34,6 +34,7 @@ from ossfs.writeback.moves import Mover
 from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.scheduler import Scheduler
 from ossfs.writeback.staging import StagingArea
+from ossfs.writeback.values import Room
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Files:
         area: StagingArea,
         kept: Kept,
         eager: EagerParts,
+        room: Room,
         clock: Clock,
         waits_for_bucket: bool,
     ) -> None:
@@ -88,7 +90,7 @@ class Files:
             reader=reader,
             committer=committer,
             journal=journal,
-            aside=Aside(store=store, area=area, journal=journal, mover=mover),
+            aside=Aside(store=store, area=area, journal=journal, mover=mover, room=room),
             leftovers=self.leftovers,
             later=self.scheduler.later,
         )

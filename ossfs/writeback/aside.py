@@ -22,6 +22,7 @@ from ossfs.store.api import ObjectStore
 from ossfs.writeback.moves import Mover
 from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.staging import Source, StagingArea
+from ossfs.writeback.values import Room
 
 FETCHED = 8 << 20  # bytes that are fetched by one GET; from more on, the store copies
 PREFIX = ".ossfs_hidden-"
@@ -32,9 +33,16 @@ class Aside:
     """Keeps the bytes of open files reachable."""
 
     def __init__(
-        self, *, store: ObjectStore, area: StagingArea, journal: Journal, mover: Mover
+        self,
+        *,
+        store: ObjectStore,
+        area: StagingArea,
+        journal: Journal,
+        mover: Mover,
+        room: Room,
     ) -> None:
         self._store = store
+        self._room = room
         self._area = area
         self._journal = journal
         self._mover = mover
@@ -53,6 +61,10 @@ class Aside:
         wanted = Extent(missing[0].start, missing[-1].stop)
         if wanted.size > FETCHED:
             return False
+        with self._room.lent(wanted.size):
+            return self._bring(pending, base, wanted)
+
+    def _bring(self, pending: PendingFile, base: Version, wanted: Extent) -> bool:
         is_whole = wanted == Extent(0, base.size)  # then the store checks its CRC
         try:
             fetched = self._store.get(base.key, None if is_whole else wanted, if_match=base.etag)

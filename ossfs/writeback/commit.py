@@ -43,7 +43,7 @@ from ossfs.writeback.putting import Putting
 from ossfs.writeback.staging import StagedFile
 from ossfs.writeback.uploading import Uploading
 from ossfs.writeback.uploads import FileUploads
-from ossfs.writeback.values import Snapshot
+from ossfs.writeback.values import Room, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Committer:
         workers: Workers,
         uploads: FileUploads,
         conflicts: Conflicts,
+        room: Room,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -73,7 +74,7 @@ class Committer:
         self._uploads = uploads
         self._conflicts = conflicts
         self._clock = clock
-        self._contents = Contents(store)
+        self._contents = Contents(store, room)
         self._putting = Putting(store)
         self._uploading = Uploading(store=store, workers=workers, uploads=uploads)
 

@@ -7,12 +7,13 @@ Threads: every method from any thread; a file's bytes are not changed meanwhile.
 from collections.abc import Callable, Iterable, Iterator
 
 from ossfs.extents import Extent
+from ossfs.journal.records import Version
 from ossfs.store.api import FileBody, ObjectStore
 from ossfs.transfer.parts import PartPlan, Slot
 from ossfs.transfer.pieces import CopiedPiece, Piece, SentPiece
 from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.staging import Source, StagedFile
-from ossfs.writeback.values import Snapshot
+from ossfs.writeback.values import Room, Snapshot
 
 FILL_SIZE = 8 << 20  # bytes of the base fetched by one request
 
@@ -20,8 +21,9 @@ FILL_SIZE = 8 << 20  # bytes of the base fetched by one request
 class Contents:
     """The bytes of snapshots."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, room: Room) -> None:
         self._store = store
+        self._room = room
 
     def pieces(
         self, pending: PendingFile, snapshot: Snapshot, staged: StagedFile, plan: PartPlan
@@ -65,17 +67,23 @@ class Contents:
         base = snapshot.base
         assert base is not None  # noqa: S101 - only a base shows through
         if extent.size == staged.size and base.size <= FILL_SIZE:
-            fetched = self._store.get(base.key, if_match=base.etag)
-            with pending.lock:
-                staged.fill(Extent(0, staged.base_limit), fetched.data)
+            self._fetch(pending, base, staged, None)
             return True
         for run in runs:
             for start in range(run.start, run.stop, FILL_SIZE):
                 wanted = Extent(start, min(start + FILL_SIZE, run.stop))
-                fetched = self._store.get(base.key, wanted, if_match=base.etag)
-                with pending.lock:
-                    staged.fill(wanted, fetched.data)
+                self._fetch(pending, base, staged, wanted)
         return True
+
+    def _fetch(
+        self, pending: PendingFile, base: Version, staged: StagedFile, wanted: Extent | None
+    ) -> None:
+        """Bring bytes of the base to the local disk; None: all of them."""
+        size = base.size if wanted is None else wanted.size
+        with self._room.lent(size):
+            fetched = self._store.get(base.key, wanted, if_match=base.etag)
+            with pending.lock:
+                staged.fill(wanted or Extent(0, staged.base_limit), fetched.data)
 
     def copies(self, snapshot: Snapshot, plan: PartPlan) -> Iterator[Piece]:
         """Yield what the parts of the base itself are made from."""

@@ -1,15 +1,24 @@
 """
 What is said of a file on its way into the bucket.
 
-Threads: values; a `WriteRun` is guarded by the lock of its file.
+Threads: values; a `Room` from any thread; a `WriteRun` is guarded by the lock of its file.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ossfs.extents import Extent
 from ossfs.journal.records import Version
 from ossfs.store.api import Headers
+
+
+class Room(Protocol):
+    """The memory for bytes of objects, which readers and writers share."""
+
+    def lent(self, size: int) -> AbstractContextManager[None]:
+        """Make room for so many bytes inside the block; what was only cached gives way."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
