@@ -44,7 +44,9 @@ from ossfs.vfs.nodes import NodeTable
 from ossfs.vfs.posix import Defaults
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Tree
+from ossfs.vfs.upcoming import Upcoming
 from ossfs.vfs.uploads import Uploads
+from ossfs.vfs.walk import Asked
 from ossfs.writeback.commit import Committer
 from ossfs.writeback.conflicts import Conflicts
 from ossfs.writeback.eager import EagerParts
@@ -325,6 +327,15 @@ def _file_system(
         tree=tree,
         store=parts.store,
         reader=reader,
+        upcoming=Upcoming(
+            reader=reader,
+            descriptions=tree.descriptions,
+            directories=tree.directories,
+            nodes=tree.nodes,
+            asked=tree.descriptions.asked,
+            workers=parts.read_workers,
+            clock=parts.clock,
+        ),
         committer=committer,
         mover=mover,
         journal=journal,
@@ -397,6 +408,7 @@ def _tree(config: MountConfig, parts: Parts, attributes: KeptAttributes) -> Tree
         clock=parts.clock,
         attr_ttl_s=cache.attr_ttl_s,
         dir_ttl_s=cache.dir_ttl_s,
+        asked=Asked(),
         workers=parts.read_workers,
     )
     return Tree(

@@ -24,7 +24,7 @@ from ossfs.vfs.directories import Directories, Entry
 from ossfs.vfs.keys import split
 from ossfs.vfs.nodes import NodeTable
 from ossfs.vfs.posix import file_kind
-from ossfs.vfs.walk import Walks
+from ossfs.vfs.walk import Asked, Walks
 
 
 class Descriptions:
@@ -47,6 +47,7 @@ class Descriptions:
         clock: Clock,
         attr_ttl_s: float,
         dir_ttl_s: float,
+        asked: Asked,
         workers: Workers,
     ) -> None:
         self.objects = objects
@@ -58,7 +59,14 @@ class Descriptions:
         self._nodes = nodes
         self._clock = clock
         self._dir_ttl_s = dir_ttl_s
-        self._walks = Walks(ask=self._ask, following=self._following, workers=workers, clock=clock)
+        self.asked = asked
+        self.walks = Walks(
+            ask=self._ask,
+            following=self._following,
+            asked=asked,
+            workers=workers,
+            clock=clock,
+        )
 
     # Files
 
@@ -84,10 +92,10 @@ class Descriptions:
         file of a directory after the other is not. NoSuchKey.
         """
         known = self._match(key, entry)
-        if known is None and self._walks.wait(key):
+        if known is None and self.asked.wait(key):
             known = self._match(key, entry)
         if known is None:
-            self._walks.missed(key)
+            self.walks.missed(key)
         elif not fresh or not self.is_old(known, key):
             return known
         return self.look(key)

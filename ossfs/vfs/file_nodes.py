@@ -19,12 +19,10 @@ from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.posix import Attributes, read_attributes
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Tree
+from ossfs.vfs.upcoming import SMALL, Upcoming
 from ossfs.writeback.eager import EagerParts
 from ossfs.writeback.pending import PendingFile
 from ossfs.writeback.staging import StagingArea
-
-SMALL = 128 << 10
-"""Bytes of a file that is fetched whole when it is opened: a HEAD takes about as long."""
 
 
 class FileNodes:
@@ -38,10 +36,12 @@ class FileNodes:
         area: StagingArea,
         eager: EagerParts,
         reader: ObjectReader,
+        upcoming: Upcoming,
         clock: Clock,
     ) -> None:
         self.tree = tree
         self._reader = reader
+        self._upcoming = upcoming
         self._journal = journal
         self._area = area
         self._eager = eager
@@ -88,9 +88,13 @@ class FileNodes:
         A small one is fetched whole instead of being asked about: one request for both.
         """
         key, descriptions = found.key, self.tree.descriptions
+        is_small = 0 < found.entry.size <= SMALL
+        if fresh and is_small:
+            self._upcoming.opened(key)
+            self._upcoming.wait(key)
         known = descriptions.listed(key, found.entry)
         is_old = fresh and descriptions.is_old(known, key)
-        if fresh and (is_old or known.headers is None) and 0 < known.size <= SMALL:
+        if fresh and is_small and (is_old or known.headers is None):
             try:
                 info = self._reader.fetch_whole(key, known.etag, known.size)
                 if info is not None:

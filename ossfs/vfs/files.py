@@ -26,6 +26,7 @@ from ossfs.vfs.posix import Attributes, format_time
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, Tree
 from ossfs.vfs.unlinking import Unlinking
+from ossfs.vfs.upcoming import Upcoming
 from ossfs.writeback.aside import Aside
 from ossfs.writeback.commit import Committer
 from ossfs.writeback.eager import EagerParts
@@ -54,6 +55,7 @@ class Files:
         tree: Tree,
         store: ObjectStore,
         reader: ObjectReader,
+        upcoming: Upcoming,
         committer: Committer,
         mover: Mover,
         journal: Journal,
@@ -69,7 +71,13 @@ class Files:
         self._reader = reader
         self._clock = clock
         self.nodes = FileNodes(
-            tree=tree, journal=journal, area=area, eager=eager, reader=reader, clock=clock
+            tree=tree,
+            journal=journal,
+            area=area,
+            eager=eager,
+            reader=reader,
+            upcoming=upcoming,
+            clock=clock,
         )
         self.waits_for_bucket = waits_for_bucket
         self.kept = kept

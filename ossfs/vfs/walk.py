@@ -25,6 +25,37 @@ FIRST_BATCH = 32  # doubles
 LAST_BATCH = 256
 
 
+class Asked:
+    """The keys that are being asked for ahead of who wants them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()  # guards the set
+        self._keys: set[str] = set()
+
+    def add(self, key: str) -> bool:
+        """Take note that a key is asked for; False: it is already."""
+        with self._changed:
+            if key in self._keys:
+                return False
+            self._keys.add(key)
+            return True
+
+    def answered(self, key: str) -> None:
+        """Wake those who wait, whatever came of it: they look, and ask for the rest."""
+        with self._changed:
+            self._keys.discard(key)
+            self._changed.notify_all()
+
+    def wait(self, key: str) -> bool:
+        """Wait for an answer that is on its way; False: the key has not been asked for."""
+        if key not in self._keys:
+            return False
+        with self._changed:
+            while key in self._keys:
+                self._changed.wait()
+            return True
+
+
 @dataclass(slots=True)
 class _Walk:
     """Somebody who asks for one file of a directory after the other."""
@@ -47,47 +78,38 @@ class Walks:
         *,
         ask: Callable[[str], object],
         following: Callable[[str, int], Sequence[str]],
+        asked: Asked,
         workers: Workers,
         clock: Clock,
     ) -> None:
         self._ask = ask
         self._following = following
+        self._asked = asked
         self._workers = workers
         self._clock = clock
-        self._changed = threading.Condition()  # guards both
+        self._lock = threading.Lock()  # guards the walks
         self._walks: dict[str, _Walk] = {}
-        self._asked: set[str] = set()
-
-    def wait(self, key: str) -> bool:
-        """Wait for an answer that is on its way; False: the key has not been asked for."""
-        with self._changed:
-            if key not in self._asked:
-                return False
-            while key in self._asked:
-                self._changed.wait()
-            return True
 
     def missed(self, key: str) -> None:
         """Take note that a file has to be asked for; ask for the next ones if that goes on."""
         count = self._batch_behind(split(key)[0])
         for following in self._following(key, count) if count else ():
-            with self._changed:
-                if following in self._asked:
-                    continue
-                self._asked.add(following)
-            future = self._workers.submit(self._ask, following)
-            future.add_done_callback(partial(self._answered, following))
+            if self._asked.add(following):
+                future = self._workers.submit(self._ask, following)
+                future.add_done_callback(partial(self._answered, following))
+
+    def opened(self, key: str) -> None:
+        """Take note that a file is opened: what tells of the next ones is their bytes."""
+        with self._lock:
+            self._walks.pop(split(key)[0], None)
 
     def _answered(self, key: str, _: Future[object]) -> None:
-        """Wake those who wait, whatever came of it: they look, and ask for the rest."""
-        with self._changed:
-            self._asked.discard(key)
-            self._changed.notify_all()
+        self._asked.answered(key)
 
     def _batch_behind(self, directory: str) -> int:
         """Return how many files to ask for ahead; 0: it does not look like a walk."""
         now = self._clock.monotonic()
-        with self._changed:
+        with self._lock:
             walk = self._walks.get(directory)
             if walk is None or now > walk.at + PAUSE_S:
                 self._walks = {name: w for name, w in self._walks.items() if now <= w.at + PAUSE_S}

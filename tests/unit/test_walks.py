@@ -7,7 +7,7 @@ import pytest
 from ossfs.clock import FakeClock
 from ossfs.errors import NoSuchKey
 from ossfs.transfer.workers import InlineWorkers, ThreadWorkers
-from ossfs.vfs.walk import Walks
+from ossfs.vfs.walk import Asked, Walks
 
 KEYS = [f"d/{number:03}" for number in range(200)]
 
@@ -23,8 +23,19 @@ def asked():
 
 
 @pytest.fixture
-def walks(clock, asked):
-    return Walks(ask=asked.append, following=following, workers=InlineWorkers(), clock=clock)
+def under_way():
+    return Asked()
+
+
+@pytest.fixture
+def walks(clock, asked, under_way):
+    return Walks(
+        ask=asked.append,
+        following=following,
+        asked=under_way,
+        workers=InlineWorkers(),
+        clock=clock,
+    )
 
 
 def following(key, count):
@@ -69,11 +80,19 @@ def test_files_of_other_directories_do_not_count(walks, asked):
     assert [] == asked
 
 
-def test_nobody_waits_for_what_was_not_asked(walks):
-    assert not walks.wait(KEYS[0])
+def test_opening_the_files_is_no_walk(walks, asked):
+    for key in KEYS[:9]:
+        walks.missed(key)
+        walks.opened(key)
+
+    assert [] == asked
 
 
-def test_a_file_that_is_being_asked_for_is_waited_for(clock):
+def test_nobody_waits_for_what_was_not_asked(under_way):
+    assert not under_way.wait(KEYS[0])
+
+
+def test_a_file_that_is_being_asked_for_is_waited_for(clock, under_way):
     """The answer comes, or it does not: in both cases the waiting ends."""
     answer, workers = threading.Event(), ThreadWorkers(4, "walk")
 
@@ -81,11 +100,11 @@ def test_a_file_that_is_being_asked_for_is_waited_for(clock):
         assert answer.wait(10)
         raise NoSuchKey
 
-    walks = Walks(ask=ask, following=following, workers=workers, clock=clock)
+    walks = Walks(ask=ask, following=following, asked=under_way, workers=workers, clock=clock)
     for key in KEYS[:3]:
         walks.missed(key)
     waited = []
-    waiting = threading.Thread(target=lambda: waited.append(walks.wait(KEYS[3])))
+    waiting = threading.Thread(target=lambda: waited.append(under_way.wait(KEYS[3])))
     waiting.start()
     waiting.join(0.05)
     assert [] == waited
@@ -94,14 +113,16 @@ def test_a_file_that_is_being_asked_for_is_waited_for(clock):
     workers.close(cancel=False)
 
     assert [True] == waited
-    assert not walks.wait(KEYS[34])
+    assert not under_way.wait(KEYS[34])
 
 
-def test_workers_that_have_ended_leave_nobody_waiting(clock, asked):
+def test_workers_that_have_ended_leave_nobody_waiting(clock, asked, under_way):
     workers = InlineWorkers()
     workers.close(cancel=True)
-    walks = Walks(ask=asked.append, following=following, workers=workers, clock=clock)
+    walks = Walks(
+        ask=asked.append, following=following, asked=under_way, workers=workers, clock=clock
+    )
     for key in KEYS[:3]:
         walks.missed(key)
 
-    assert not walks.wait(KEYS[3])
+    assert not under_way.wait(KEYS[3])
