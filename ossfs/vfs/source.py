@@ -135,15 +135,21 @@ class Source:
         return len(new) == len(missing)
 
     def fetch_whole(self, *, is_ahead: bool) -> ObjectInfo | None:
-        """Fetch all of it by one request, unless some is there or under way, or no room is."""
+        """
+        Fetch all of it by one request, unless some is there or under way, or no room is.
+
+        Its bytes make room as those do that were read: if nobody comes for them, they go.
+        """
         whole = Extent(0, self.size)
+        if is_ahead and self._on_disk(whole):
+            return None
         with self._lock:
             if self._flights or self._blocks.present(self.version, whole):
                 return None
             if not self._blocks.reserve(self.size, is_ahead=is_ahead):
                 return None
             piece = Piece(whole, is_on_disk=False)
-            flight = self._flight(piece, wanted_by={self} if is_ahead else set())
+            flight = self._flight(piece, wanted_by=set())
             flight.claim()
             self._flights.append(flight)
         self._run(flight)
