@@ -67,7 +67,7 @@ class FileNodes:
                     return node
                 node.is_superseded = True
                 self.tree.nodes.remove(node)
-            elif is_described:
+            elif is_described or not found.entry.etag:  # it was found by a node that has gone
                 known = self.tree.descriptions.known(found.key, found.entry, fresh=fresh)
             else:
                 known = self._to_read(found, fresh=fresh)

@@ -284,11 +284,9 @@ class Files:
         if base is None or not node.is_linked:
             return
         self._reader.forget(base.key)
-        self.tree.made(base.key, etag=base.etag, size=base.size, headers=headers)
-        with node.pending.lock:
-            now = node.pending.base
-        if now is not None and now.key != base.key:  # a rename came between
-            self.tree.gone(base.key)
+        with self.tree.nodes.lock:  # a rename that goes on right now tells what is where after it
+            if node.key == base.key:
+                self.tree.made(base.key, etag=base.etag, size=base.size, headers=headers)
 
     def _take_times_locked(self, node: FileNode) -> None:
         """Let a large file have the times that its upload was begun with, before the last write."""

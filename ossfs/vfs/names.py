@@ -286,8 +286,8 @@ class Names:
             assert base is not None  # noqa: S101 - a clean file has an object
             version, leftover = self._mover.move_object(base, key, headers=headers)
             node.pending.moved(key, version, headers)
-        self._tree.gone(source)
         self._tree.nodes.rename(node, key)
+        self._tree.gone(source)  # behind that: a commit that has just ended may have shown it
         known = node.pending.headers if node.is_described else None
         self._tree.made(key, etag=version.etag, size=version.size, headers=known)
         if leftover is not None:

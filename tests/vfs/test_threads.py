@@ -205,6 +205,18 @@ def test_a_write_meets_a_rename(core, life, during):
     assert {"g": b"#" + LARGE[1:]} == core.objects()
 
 
+def test_an_open_meets_the_last_close(life, sh):
+    """Found by the node of another handle, which has gone: its bytes are those of the object."""
+    sh.write("/f", b"content")
+    fd = sh.open("/f", os.O_RDONLY)
+    found = life.fs._tree.find("/f")
+    sh.close(fd)
+    assert found.node is not None
+
+    with life.fs._files.pinned(found, is_described=False) as node:
+        assert len(b"content") == node.pending.size
+
+
 @pytest.mark.parametrize("way", ["rename", "unlink"])
 @pytest.mark.parametrize("fetched", [8 << 20, 1000], ids=["few", "many"])
 def test_many_read_what_is_replaced_all_the_time(core, life, sh, monkeypatch, way, fetched):
