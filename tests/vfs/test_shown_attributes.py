@@ -6,6 +6,8 @@ import stat
 import pytest
 
 from ossfs.store.api import BytesBody, Headers
+from ossfs.vfs.directories import Entry
+from ossfs.vfs.tree import Found
 
 NS = 10**9
 NOW = 1_767_225_600  # where the fake clock begins
@@ -278,3 +280,14 @@ def test_a_file_that_was_deleted_since_it_was_listed(core, life):
     with pytest.raises(FileNotFoundError):
         sh.read("/d/007")
     assert "007" not in sh.listdir("/d")
+
+
+def test_an_open_that_meets_the_last_close(core, life):
+    """What was found was the node that is gone; the file is as it was."""
+    core.put("f", b"x" * 100)
+    life.os.stat("/f")
+    node = life.fs._files.opened(Found("f", Entry(is_directory=False)), is_described=False)
+    try:
+        assert 100 == node.pending.size
+    finally:
+        life.fs._files.closed(node)
