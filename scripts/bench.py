@@ -4,6 +4,8 @@ Measures ossfs; `scripts/bench` runs it.
 requests    processor time of a small GET: through the client, and through urllib3 alone,
             in turns, against the same plain server; the ratio of the medians is the result
 transfers   processor time for each GB that is read or written, checksums included
+sdks        1 GiB up and down with resumable transfers, beside the SDKs oss2 and
+            alibabacloud-oss-v2, with the same number of threads: speed, processor time, memory
 mounts      the same work through mounts of ossfs and, where they are installed, s3fs and
             rclone, on the embedded server: sequential, small files, ls -l
 
@@ -18,12 +20,19 @@ from pathlib import Path
 
 import bench_client
 import bench_mounts
+import bench_sdks
 from bench_tables import Row, show_chapter, show_comparison, show_json
 
 from ossfs import crc64
 from ossfs.config.kinds import parse_size
 
-CHAPTERS = ("requests", "transfers", "mounts")
+TITLES = {
+    "requests": "Small requests",
+    "transfers": "Transfers",
+    "sdks": "Resumable transfers",
+    "mounts": "Mounts",
+}
+CHAPTERS = tuple(TITLES)
 
 
 def _size(text: str) -> int:
@@ -50,6 +59,15 @@ def _arguments() -> argparse.Namespace:
         "--files", type=int, default=200, help="number of small files, up to 1000 (default: 200)"
     )
     parser.add_argument(
+        "--sdk-size",
+        type=_size,
+        default="1G",
+        help="size of the file beside the SDKs (default: 1G)",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=4, help="threads of a resumable transfer (default: 4)"
+    )
+    parser.add_argument(
         "--programs",
         default=",".join(bench_mounts.PROGRAMS),
         help="which to mount with (default: ossfs,s3fs,rclone; what is missing is left out)",
@@ -70,6 +88,9 @@ def main() -> int:
         _say("transfers: some GB each way")
         size = min(arguments.size, 256 << 20)
         chapters["transfers"] = bench_client.large_transfers(arguments.work, size)
+    if "sdks" in chosen:
+        _say("sdks: one program after the other")
+        chapters["sdks"] = bench_sdks.compare(arguments.work, arguments.sdk_size, arguments.threads)
     if "mounts" in chosen:
         _say("mounts: one program after the other")
         programs = arguments.programs.split(",")
@@ -80,8 +101,8 @@ def main() -> int:
         show_json(chapters)
         return 0
     for name, rows in chapters.items():
-        show = show_comparison if name == "mounts" else show_chapter
-        show({"requests": "Small requests", "transfers": "Transfers"}.get(name, "Mounts"), rows)
+        show = show_comparison if name in {"mounts", "sdks"} else show_chapter
+        show(TITLES[name], rows)
     print(f"CRC-64 by {crc64.IMPLEMENTATION}")
     return 0
 

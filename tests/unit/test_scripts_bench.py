@@ -29,6 +29,14 @@ def test_numbers_for_programs(tmp_path):
         assert (row["value"] <= row["most"] if row["most"] else None) == row["is_met"]
 
 
+def test_programs_are_compared(tmp_path):
+    """A file goes up and down with each program that is installed."""
+    found = json.loads(run(str(tmp_path), "--json", "--only=sdks", "--sdk-size=24M"))["sdks"]
+
+    for who in ("ossfs", "oss2", "v2"):
+        assert 6 == sum(row["who"] == who and row["value"] >= 0 for row in found)
+
+
 def test_it_explains_itself(tmp_path):
     """`--help` says what is measured and how."""
     text = run(str(tmp_path), "--help")
