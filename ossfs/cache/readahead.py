@@ -10,7 +10,8 @@ fetch for the read itself when it is not in memory, and what to fetch ahead of i
   random reader never pays for more than twice what it reads, whatever its piece is.
 * Once 1 MiB + 128 KiB were fetched like that, it is a stream: parts of up to 8 MiB are
   fetched ahead of it, up to its window. The window grows when the reader comes to bytes
-  that were asked for but are not there yet, because only then would more have helped.
+  that were asked for but are not there yet, because only then would more have helped: from
+  the second request of the kernel on, so that it is wide open after 1 MiB if it has to be.
 
 The kernel reads ahead from several threads, so "goes on" is taken with a tolerance, and a
 seek forward into what is already on its way stays in its stream. A few streams are followed
@@ -27,6 +28,9 @@ from ossfs.extents import Extent
 
 KIB = 1024
 MIB = 1024 * KIB
+
+PROOF = 128 * KIB
+"""A reader that waits for what lies behind so many bytes of a stream means to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,7 @@ class Readahead:
         # Two requests of the kernel may have crossed each other, so not exactly from 0.
         near_start = start <= min(self._config.nearby, first)
         if not self._streams and (near_start or self._size <= first):
-            stream = _Stream(0, 0, 0, 0, window=first, grown_at=first)
+            stream = _Stream(0, 0, 0, 0, window=first, grown_at=min(PROOF, first // 2))
             stop = self._size if self._size <= min(self._config.small, part) else max(stop, first)
         self._streams.append(stream)
         return stream, Extent(stream.start, min(stop, self._size))
@@ -183,15 +187,24 @@ class Readahead:
             # Asked for once, but the request failed or the bytes were evicted since.
             stop = max(stop, min(stream.planned, _up(start + 1, part)))
         if stream.window and not is_ready and extent.start >= stream.grown_at:
-            stream.window = min(max(stream.window, part) * self._config.growth, self._config.cap)
-            # Once for each part, however many threads of the kernel wait for it.
-            stream.grown_at = _up(extent.start + 1, self._half(part))
+            self._grow(stream, extent, part)
         return Extent(start, stop)
+
+    def _grow(self, stream: _Stream, extent: Extent, part: int) -> None:
+        if stream.window < part:
+            stream.window = part
+        else:
+            stream.window = min(stream.window * self._config.growth, self._config.cap)
+        # Once while what was read doubles, later once for half a part: however many threads
+        # of the kernel wait for it.
+        more = min(extent.start - stream.start, self._half(part))
+        stream.grown_at = max(stream.start + self._config.first // 2, extent.start + more)
 
     def _ahead_of(self, stream: _Stream, part: int, room: int) -> Iterator[Extent]:
         if not stream.window:
             return
-        if stream.position - stream.start < min(self._config.first, part) // 2:
+        first = min(self._config.first, part)
+        if stream.window <= first and stream.position - stream.start < first // 2:
             return  # a look at the head of the file, maybe
         stream.window = max(stream.window, part)
         others = sum(other.ahead for other in self._streams) - stream.ahead
