@@ -302,6 +302,7 @@ def _file_system(
         readahead=ReadaheadConfig(),
         disk=caches.disk,
         learned=tree.descriptions.learn,
+        broke=lambda version: tree.nodes.distrust(version.key, version.etag),
     )
     kept = Kept(journal=journal, area=area)
     uploads = FileUploads(

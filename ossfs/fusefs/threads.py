@@ -31,7 +31,8 @@ def keep_state() -> None:
 
 
 def _is_foreign() -> bool:
-    return isinstance(threading.current_thread(), threading._DummyThread)  # noqa: SLF001  # that is what marks them
+    known = threading._active  # type: ignore[attr-defined]  # noqa: SLF001  # current_thread() would add it
+    return threading.get_ident() not in known
 
 
 @ctypes.CFUNCTYPE(None, ctypes.c_void_p)  # type: ignore[untyped-decorator]  # so in typeshed

@@ -84,6 +84,15 @@ class NodeTable:
                 if not self._names[parent]:
                     del self._names[parent]
 
+    def distrust(self, key: str, etag: str) -> None:
+        """Take note that wrong bytes of a version were shown: whoever has it open gets no more."""
+        with self.lock:
+            node = self._nodes.get(key)
+            base = None if node is None or node.pending.is_dirty else node.pending.base
+            if node is not None and base is not None and base.etag == etag:
+                node.is_superseded = True
+                self.remove(node)
+
     def rename(self, node: FileNode, key: str) -> None:
         """Put a node under another key, in place of the node that may be there."""
         with self.lock:

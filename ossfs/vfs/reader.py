@@ -71,9 +71,10 @@ class ObjectReader:
             demanded=demanded or InlineWorkers(),
             clock=clock,
             learned=learned,
-            broke=broke,
+            broke=self._broke,
             disk=disk,
         )
+        self._tell_broken = broke
         self._readahead = readahead
         self._streaming = _Streaming(clock)
         self._lock = threading.Lock()  # guards _sources
@@ -105,11 +106,16 @@ class ObjectReader:
                 self._sources[key, etag, size] = source
             return source
 
+    def _broke(self, version: Version) -> None:
+        """Let the next to open the version begin anew."""
+        with self._lock:
+            for name in [name for name in self._sources if name[:2] == version]:
+                del self._sources[name]
+        self._tell_broken(version)
+
     def forget(self, key: str) -> None:
         """Drop the object's bytes from memory and disk: it was deleted or replaced."""
-        self._shared.blocks.drop(key)
-        if self._shared.disk is not None:
-            self._shared.disk.drop(key)
+        self._shared.forget(key)
 
 
 class VersionReader:

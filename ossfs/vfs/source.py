@@ -63,13 +63,20 @@ class Fetching:
     """Is told of a version of which wrong bytes were shown."""
     disk: DiskCache | None
 
+    def forget(self, key: str) -> None:
+        """Drop the object's bytes from memory and disk."""
+        self.blocks.drop(key)
+        if self.disk is not None:
+            self.disk.drop(key)
+
 
 @dataclass(slots=True)
 class _Shown:
     """What readers have been given of a version that is not checked yet."""
 
     extents: ExtentSet = field(default_factory=ExtentSet)
-    broken: ChecksumMismatch | None = None
+    broken: str = ""
+    """Why nobody may be given anything any more."""
 
 
 class Source:
@@ -107,8 +114,8 @@ class Source:
         ChecksumMismatch: wrong ones were given before, and nobody can take them back.
         """
         with self._lock:
-            if self._shown.broken is not None:
-                raise self._shown.broken
+            if self._shown.broken:
+                raise self._mismatch(self._shown.broken)
             if not self._sum.is_settled:
                 self._shown.extents.add(extent)
 
@@ -317,24 +324,28 @@ class Source:
         right = reread(found, lambda extent: get(key, extent, if_match=etag))
         with self._lock:
             if right is None or self._is_shown_locked(right):
-                self._shown.broken = error = ChecksumMismatch(
-                    f"wrong bytes were read: {sums}",
-                    operation="GetObject",
-                    bucket=self._shared.store.name,
-                    key=key,
-                )
-                right = None
+                self._shown.broken, right = sums, None
         if right is None:
-            log.error("%s: %s; whoever has it open gets EIO", key, sums)
-            self._blocks.drop(key)
+            log.error("%s: %s; whoever has it open gets an error", key, sums)
+            self._shared.forget(key)
             self._shared.broke(self.version)
-            raise error
+            raise self._mismatch(sums)
+        if self._shared.disk is not None:
+            self._shared.disk.drop(key)
         for extent, data in right.items():
             if self._blocks.present(self.version, extent):
                 self._blocks.reserve(extent.size, is_ahead=False)
                 self._blocks.put(self.version, extent, data, is_ahead=False)
         log.info("%s: mended %s, nobody had seen it", key, list(right))
         return right
+
+    def _mismatch(self, sums: str) -> ChecksumMismatch:
+        return ChecksumMismatch(
+            f"wrong bytes were read: {sums}",
+            operation="GetObject",
+            bucket=self._shared.store.name,
+            key=self.version.key,
+        )
 
     def _is_shown_locked(self, extents: Iterable[Extent]) -> bool:
         shown = self._shown.extents

@@ -1,0 +1,58 @@
+"""What the interpreter knows of libfuse's threads lives as long as they do."""
+
+import errno
+import stat
+import subprocess
+import threading
+
+import pytest
+
+from ossfs.fusefs.binding import Binding
+
+pytestmark = pytest.mark.mounted
+
+REQUESTS = 200
+
+
+class Counting:
+    """A file system with nothing in it, which notices when a thread is not known any more."""
+
+    use_ns = True
+    getattr = readdir = None  # only asked whether they are there
+
+    def __init__(self):
+        self.states = 0
+        self.requests = 0
+        self._here = threading.local()
+
+    def __call__(self, name, *arguments):
+        if not hasattr(self._here, "is_known"):
+            self._here.is_known = True
+            self.states += 1
+        if name == "getattr" and arguments[0] == "/":
+            return {"st_mode": stat.S_IFDIR | 0o755, "st_nlink": 2}
+        self.requests += 1
+        raise OSError(errno.ENOENT, "nothing")
+
+
+def test_threads_are_known_from_one_request_to_the_next(tmp_path):
+    """Two hundred requests make a handful of thread states, not one each."""
+    counting = Counting()
+    Counting.getattr = lambda: None
+    mountpoint = tmp_path / "mount"
+    mountpoint.mkdir()
+    thread = threading.Thread(
+        target=lambda: Binding(counting, str(mountpoint), encoding="latin-1", foreground=True)
+    )
+    thread.start()
+    try:
+        while not mountpoint.is_mount():
+            assert thread.is_alive()
+        for n in range(REQUESTS):
+            with pytest.raises(FileNotFoundError):
+                (mountpoint / str(n)).stat()
+    finally:
+        subprocess.run(["fusermount", "-u", str(mountpoint)], check=True)
+        thread.join()
+    assert counting.requests >= REQUESTS
+    assert counting.states < REQUESTS // 4
