@@ -137,10 +137,10 @@ def test_nobody_waits_for_a_file_that_was_closed(tap, opened, blocks):
     reader = opened()
     for at in range(0, MIB + MIB // 2, PIECE):
         assert reader.read(at, PIECE) == CONTENT[at : at + PIECE]
-    assert blocks.reserved > 8 * MIB
+    assert blocks.reserved > 4 * MIB
     reader.close()
-    tap.let(9 * MIB)
-    came, size = tap.wait_for_end(8 * MIB)
+    tap.let(5 * MIB)
+    came, size = tap.wait_for_end(4 * MIB)
     assert came < size
     tap.let(len(CONTENT))
 
@@ -154,4 +154,4 @@ def test_another_reader_keeps_a_request_alive(tap, opened):
         second.read(at, PIECE)
     first.close()
     tap.let(len(CONTENT))
-    assert tap.wait_for_end(8 * MIB) == (8 * MIB, 8 * MIB)
+    assert tap.wait_for_end(4 * MIB) == (4 * MIB, 4 * MIB)
