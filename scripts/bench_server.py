@@ -141,7 +141,7 @@ def _take(
     elif method == "GET":  # which parts are there: nobody goes on with an upload here
         body = "<NextPartNumberMarker>0</NextPartNumberMarker><IsTruncated>false</IsTruncated>"
         body = f"<ListPartsResult>{body}</ListPartsResult>"
-    else:
+    elif "uploadId" in asked:
         crc = uploads.complete(asked["uploadId"])
         body = '<ETag>"0-1"</ETag>'
         body = f"<CompleteMultipartUploadResult>{body}</CompleteMultipartUploadResult>"
