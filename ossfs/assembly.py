@@ -137,6 +137,8 @@ class Mount:
                 "nonempty": posix.nonempty,
             },
             on_ready=on_ready,
+            capacity=posix.capacity,
+            has_xattrs=posix.xattrs,
         )
 
     @property

@@ -154,6 +154,15 @@ class PosixConfig:
         " listing until the file is opened; `auto` asks in directories that FUSE clients have"
         " worked in.",
     )
+    xattrs: bool = option(
+        True,
+        BOOLEAN,
+        "Keep extended attributes of files and directories. Without them, a write of a few KiB"
+        " takes a quarter less time: the kernel does not ask for one before each write.",
+    )
+    capacity: int = option(
+        1 << 50, SIZE, "The room that `df` shows; a bucket itself has no size.", minimum=1 << 20
+    )
     allow_other: bool = option(
         False, BOOLEAN, "Let other users in (`user_allow_other` in `/etc/fuse.conf`)."
     )

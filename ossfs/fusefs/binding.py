@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 ENCODING = "latin-1"
 
+REFUSED = (b"security.", b"system.")
+"""Namespaces of extended attributes that nothing is stored in."""
+
 get_context = fuse.fuse_get_context
 
 
@@ -54,6 +57,13 @@ class Binding(fuse.FUSE):  # type: ignore[misc]  # fusepy has no types
         info.fh, caching = self.operations("create", path.decode(self.encoding), mode, info.flags)
         info.keep_cache, info.direct_io = caching
         return 0
+
+    def getxattr(self, path: bytes, name: bytes, value: Any, size: int) -> int:
+        """Answer at once what the kernel asks before every write, and `ls` for every file."""
+        if name.startswith(REFUSED):
+            return -errno.ENOTSUP
+        length: int = super().getxattr(path, name, value, size)
+        return length
 
     def read(self, _path: Any, buf: Any, size: int, offset: int, fip: Any) -> int:
         """Let the operations put their answer into the kernel's buffer."""

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 UTIME_NOW = (1 << 30) - 1  # as libfuse passes them: seconds 0, these nanoseconds
 UTIME_OMIT = (1 << 30) - 2
 BLOCK = 4096
-FAKE_BLOCKS = 1 << 38  # 1 PiB of 4 KiB blocks: a bucket has no size
+CAPACITY = 1 << 50  # 1 PiB
 FAKE_FILES = 1 << 40
 MAX_NAME = 255
 EXPECTED = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY, errno.ENOTSUP, errno.ENODATA, errno.EINVAL}
@@ -40,9 +40,20 @@ class Operations:
     flag_nullpath_ok = 1  # operations on handles need no path
     flag_utime_omit_ok = 1
 
-    def __init__(self, fs: FileSystem, *, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        fs: FileSystem,
+        *,
+        on_ready: Callable[[], None],
+        capacity: int = CAPACITY,
+        has_xattrs: bool = True,
+    ) -> None:
         self._fs = fs
         self._on_ready = on_ready
+        self._blocks = -(-capacity // BLOCK)
+        if not has_xattrs:  # the binding leaves it out, and the kernel stops asking
+            for name in ("getxattr", "listxattr", "setxattr", "removexattr"):
+                setattr(self, name, None)
 
     def __call__(self, name: str, *arguments: Any) -> Any:
         """Run one request; raises nothing but OSError with an errno."""
@@ -72,13 +83,13 @@ class Operations:
         """Nothing to do: whoever mounted closes the file system."""
 
     def statfs(self, path: str) -> dict[str, int]:  # noqa: ARG002 - one bucket, one answer
-        """Report plenty of room."""
+        """Report plenty of room: a bucket has no size, and what is in it nobody has counted."""
         return {
             "f_bsize": BLOCK,
             "f_frsize": BLOCK,
-            "f_blocks": FAKE_BLOCKS,
-            "f_bfree": FAKE_BLOCKS,
-            "f_bavail": FAKE_BLOCKS,
+            "f_blocks": self._blocks,
+            "f_bfree": self._blocks,
+            "f_bavail": self._blocks,
             "f_files": FAKE_FILES,
             "f_ffree": FAKE_FILES,
             "f_favail": FAKE_FILES,
@@ -169,6 +180,22 @@ class Operations:
         """Change times."""
         atime, mtime = times if times is not None else (UTIME_NOW, UTIME_NOW)
         self._fs.utimens(_path(path), _time(atime), _time(mtime))
+
+    def getxattr(self, path: str, name: str) -> bytes:
+        """Return an extended attribute."""
+        return self._fs.getxattr(_path(path), _path(name))
+
+    def listxattr(self, path: str) -> list[str]:
+        """Return the names of extended attributes."""
+        return [_wire(name) for name in self._fs.listxattr(_path(path))]
+
+    def setxattr(self, path: str, name: str, value: bytes, flags: int) -> None:
+        """Set an extended attribute."""
+        self._fs.setxattr(_path(path), _path(name), value, flags)
+
+    def removexattr(self, path: str, name: str) -> None:
+        """Remove an extended attribute."""
+        self._fs.removexattr(_path(path), _path(name))
 
     # Names
 

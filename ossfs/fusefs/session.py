@@ -24,13 +24,16 @@ def run(
     name: str,
     options: Mapping[str, str | bool],
     on_ready: Callable[[], None],
+    capacity: int,
+    has_xattrs: bool,
 ) -> None:
     """
     Mount `fs` at `mountpoint` and serve it until it is unmounted.
 
-    `name` is what `df` and /proc/mounts show; `options` are libfuse's. `on_ready` is called
-    once, from another thread, when the kernel answers. MountFailed: libfuse is missing, or
-    refused; it has said why on standard error.
+    `name` is what `df` and /proc/mounts show, `capacity` the bytes that `df` shows; `options`
+    are libfuse's. Without `has_xattrs` the kernel does not ask for any before each write.
+    `on_ready` is called once, from another thread, when the kernel answers. MountFailed:
+    libfuse is missing, or refused; it has said why on standard error.
     """
     try:
         from ossfs.fusefs.binding import ENCODING, Binding  # noqa: PLC0415 - loads libfuse
@@ -44,7 +47,7 @@ def run(
         )
         thread.start()
 
-    operations = Operations(fs, on_ready=answer)
+    operations = Operations(fs, on_ready=answer, capacity=capacity, has_xattrs=has_xattrs)
     try:
         Binding(
             operations,

@@ -1,18 +1,27 @@
 """
-Changing what is stored beside files and directories: mode, owner, times.
+Changing what is stored beside files and directories: mode, owner, times, extended attributes.
 
 Threads: every method from any thread.
 """
 
+import errno
+import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ossfs.clock import Clock
+from ossfs.errors import InvalidRequest, NoSuchKey
+from ossfs.store.api import ObjectStore
+from ossfs.store.checks import check_metadata
+from ossfs.vfs.facts import INVALIDATE, PREFIX, Facts
 from ossfs.vfs.files import Files
 from ossfs.vfs.nodes import FileNode
 from ossfs.vfs.posix import Attributes
 from ossfs.vfs.tree import Found, Tree
+from ossfs.vfs.xattrs import HEADER, STORED, parse_xattrs, with_xattrs
+
+SPARE = 200  # bytes of metadata for mode, owner and times, all of them as long as can be
 
 Change = Callable[[Attributes], Attributes]
 
@@ -20,9 +29,13 @@ Change = Callable[[Attributes], Attributes]
 class Describing:
     """Changes attributes by path, for `FileSystem`."""
 
-    def __init__(self, *, tree: Tree, files: Files, clock: Clock) -> None:
+    def __init__(
+        self, *, tree: Tree, files: Files, store: ObjectStore, facts: Facts, clock: Clock
+    ) -> None:
         self._tree = tree
         self._files = files
+        self._store = store
+        self._facts = facts
         self._clock = clock
 
     def chmod(self, path: str, mode: int) -> None:
@@ -86,6 +99,107 @@ class Describing:
         elif found.key != self._tree.keys.prefix:
             self._files.markers.change(found.key, replace(new, ctime_ns=now_ns))
             self._tree.times.forget(found.key)
+
+    # Extended attributes
+
+    def getxattr(self, path: str, name: str) -> bytes:
+        """Return a value. OSError: ENODATA, ENOTSUP (not a namespace that is kept)."""
+        _require_stored(name, path)
+        if name.startswith(PREFIX):
+            fact = self._facts.get(self._tree.find(path), name[len(PREFIX) :])
+            value = None if fact is None else os.fsencode(fact)
+        else:
+            value = self._xattrs(path).get(name)
+        if value is None:
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA), path)
+        return value
+
+    def listxattr(self, path: str) -> list[str]:
+        """Return the names that are stored with what the path names."""
+        return sorted(self._xattrs(path))
+
+    def setxattr(self, path: str, name: str, value: bytes, flags: int = 0) -> None:
+        """
+        Set a value. The `flags` are those of the system call.
+
+        OSError: EEXIST, ENODATA as the flags ask for it; ENOSPC, E2BIG: the store takes no
+        more metadata with an object, or not even this value alone; EPERM: a fact.
+        """
+        _require_stored(name, path)
+        if name.startswith(PREFIX):
+            self._act(path, name[len(PREFIX) :])
+            return
+        self._refuse_top(path)
+
+        def change(old: Attributes) -> Attributes:
+            values = parse_xattrs(old.foreign.get(HEADER, ""))
+            if flags & os.XATTR_CREATE and name in values:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+            if flags & os.XATTR_REPLACE and name not in values:
+                raise OSError(errno.ENODATA, os.strerror(errno.ENODATA), path)
+            self._require_room(path, {}, {name: value}, errno.E2BIG)
+            self._require_room(path, old.foreign, values | {name: value}, errno.ENOSPC)
+            return replace(old, foreign=with_xattrs(old.foreign, values | {name: value}))
+
+        self.change(path, change)
+
+    def removexattr(self, path: str, name: str) -> None:
+        """Remove a value. OSError: ENODATA, ENOTSUP; EPERM: a fact."""
+        _require_stored(name, path)
+        if name.startswith(PREFIX):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
+        self._refuse_top(path)
+
+        def change(old: Attributes) -> Attributes:
+            values = parse_xattrs(old.foreign.get(HEADER, ""))
+            if values.pop(name, None) is None:
+                raise OSError(errno.ENODATA, os.strerror(errno.ENODATA), path)
+            return replace(old, foreign=with_xattrs(old.foreign, values))
+
+        self.change(path, change)
+
+    def _xattrs(self, path: str) -> dict[str, bytes]:
+        return parse_xattrs(self._stored(path).foreign.get(HEADER, ""))
+
+    def _stored(self, path: str) -> Attributes:
+        """Return the attributes that are stored with what the path names, and not a listing's."""
+        found = self._tree.find(path)
+        if found.entry.is_directory:
+            return self._tree.directory_attributes(found.key, is_needed=True)
+        if found.node is not None and found.node.is_described:
+            return found.node.attributes
+        try:
+            return self._tree.attributes(self._tree.descriptions.known(found.key, found.entry))
+        except NoSuchKey:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+
+    def _require_room(
+        self, path: str, metadata: Mapping[str, str], values: Mapping[str, bytes], code: int
+    ) -> None:
+        limits = self._store.limits
+        limits = replace(limits, max_metadata=limits.max_metadata - SPARE)
+        try:
+            check_metadata(path, with_xattrs(metadata, values), limits)
+        except InvalidRequest as error:
+            raise OSError(code, os.strerror(code), path) from error
+
+    @staticmethod
+    def _refuse_top(path: str) -> None:
+        """Keep nothing with the top: there need not be an object."""
+        if path == "/":
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
+
+    def _act(self, path: str, name: str) -> None:
+        if name != INVALIDATE:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
+        self._facts.invalidate(self._tree.find(path))
+
+
+def _require_stored(name: str, path: str) -> None:
+    if not name.startswith(STORED):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
+    if name in STORED:  # nothing behind the namespace
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
 
 
 def _with_mode(old: Attributes, mode: int) -> Attributes:

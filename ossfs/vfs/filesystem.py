@@ -18,6 +18,7 @@ from ossfs.errors import ObjectTooLarge
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.describing import Describing
+from ossfs.vfs.facts import Facts
 from ossfs.vfs.files import Files
 from ossfs.vfs.handles import Fh, Handles
 from ossfs.vfs.keys import split
@@ -53,7 +54,13 @@ class FileSystem:
         self._store = store
         self._clock = clock
         self._handles = Handles(reader)
-        self._describing = Describing(tree=tree, files=files, clock=clock)
+        self._describing = Describing(
+            tree=tree,
+            files=files,
+            store=store,
+            facts=Facts(tree=tree, store=store, reader=reader),
+            clock=clock,
+        )
 
     # Looking
 
@@ -233,6 +240,22 @@ class FileSystem:
     def utimens(self, path: str, atime_ns: int | None, mtime_ns: int | None) -> None:
         """Change the times; None leaves one as it is."""
         self._describing.utimens(path, atime_ns, mtime_ns)
+
+    def getxattr(self, path: str, name: str) -> bytes:
+        """Return an extended attribute; see `Describing` for these four."""
+        return self._describing.getxattr(path, name)
+
+    def listxattr(self, path: str) -> list[str]:
+        """Return the names of extended attributes."""
+        return self._describing.listxattr(path)
+
+    def setxattr(self, path: str, name: str, value: bytes, flags: int = 0) -> None:
+        """Set an extended attribute."""
+        self._describing.setxattr(path, name, value, flags)
+
+    def removexattr(self, path: str, name: str) -> None:
+        """Remove an extended attribute."""
+        self._describing.removexattr(path, name)
 
     # Names
 

@@ -509,3 +509,37 @@ scenario(
     step("symlink", "", "empty"),
     step("readlink", "."),
 )
+# Extended attributes
+
+for kind in TYPES:
+    scenario(
+        f"xattr: of a {kind}",
+        owned(kind, mode=0o644),
+        step("listxattr", "n0"),
+        step("getxattr", "n0", "user.a"),
+        step("setxattr", "n0", "user.a", b"one"),
+        step("setxattr", "n0", "user.b", b"\0\xff bytes"),
+        step("setxattr", "n0", "user.empty", b""),
+        step("listxattr", "n0"),
+        step("getxattr", "n0", "user.a"),
+        step("getxattr", "n0", "user.b"),
+        step("getxattr", "n0", "user.empty"),
+        step("setxattr", "n0", "user.a", b"x", os.XATTR_CREATE),
+        step("setxattr", "n0", "user.c", b"x", os.XATTR_REPLACE),
+        step("setxattr", "n0", "user.a", b"two", os.XATTR_REPLACE),
+        step("setxattr", "n0", "user.c", b"x", os.XATTR_CREATE),
+        step("setxattr", "n0", "user.d", b"x", user=OTHER),
+        step("setxattr", "n0", "user.d", b"x", user=OWNER),
+        step("getxattr", "n0", "user.a", user=OTHER),
+        step("removexattr", "n0", "user.a", user=OTHER),
+        step("removexattr", "n0", "user.a"),
+        step("removexattr", "n0", "user.a"),
+        step("setxattr", "n0", "user.", b"x"),
+        step("setxattr", "n0", "nonsense", b"x"),
+        step("setxattr", "n0", "user." + "n" * 250, b"x"),
+        step("setxattr", "n0", "user." + "n" * 251, b"x"),
+        step("setxattr", "n0", "user.big", b"x" * 70_000),
+        step("rename", "n0", "n1"),
+        step("listxattr", "n1"),
+        step("getxattr", "n1", "user.b"),
+    )
