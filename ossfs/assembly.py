@@ -68,7 +68,6 @@ log = logging.getLogger(__name__)
 READ_WORKERS = 32
 ATTRIBUTES_NAME = "attributes.db"
 KNOWN_OBJECTS = 200_000  # versions whose metadata is kept in memory, about 1 KB each
-DISK_NICENESS = 10  # a reader who needs the processor comes before the disk cache
 DEFAULT_RESERVE = 1 << 30
 FIRST_LOOK_S = 15.0  # `ossfs mount` says after this time that the store cannot be reached
 
@@ -279,7 +278,7 @@ def _disk_cache(config: MountConfig, clock: Clock) -> DiskCache | None:
         store=f"{config.url.scheme}://{config.url.bucket} at {endpoint_for(config)}",
         size=cache.cache_size,
         reserve=cache.cache_reserve,
-        workers=ThreadWorkers(1, "ossfs-disk", niceness=DISK_NICENESS),
+        workers=ThreadWorkers(1, "ossfs-disk"),
         clock=clock,
     )
     disk.prepare()

@@ -7,9 +7,10 @@ was fetched belongs to (endpoint, bucket, key, etag, size), so nothing in the ca
 out of date, and any number of mounts may share a folder. `disk_stretch` says what a file
 looks like, `disk_space` what goes when the bound is reached.
 
-Nobody waits for the disk when a block is offered: one thread writes, with less claim to the
-processors than the others, and blocks that are evicted from memory before their turn are
-not written. The queue holds no bytes: it knows blocks that `BlockCache` holds and counts.
+Nobody waits for the disk when a block is offered: one thread writes, and blocks that are
+evicted from memory before their turn are not written. The queue holds no bytes: it knows
+blocks that `BlockCache` holds and counts. (Less claim to the processors for that thread
+makes everything slower: it is put to sleep while it has the interpreter's lock.)
 
 A cache that fails is no error. What cannot be read is fetched; what is damaged is deleted
 and fetched; when it cannot be written, nothing is for a minute. The log says so once.

@@ -2,24 +2,25 @@
 One file of the disk cache: a stretch of up to 8 MiB of one version of an object.
 
 The file has one page that says whose bytes it holds, then the bytes, each at its own place,
-so that it is sparse until all of them were read once. They come in pieces of 32 KiB, and
-each piece has its CRC-64 in that first page; a piece without one is not there. So a small
-read verifies what it takes and no more, and a stretch read at random is one file, not 256.
-Where a whole row of pieces (1 MiB) was written at once, it has a CRC of its own: a
-sequential reader then checks 8 MiB by 8 calls, not by 256.
+so that it is sparse until all of them were read once. They come in pieces of 32 KiB; a
+stretch that is read at random is one file, not 256. The first page has a CRC-64 for each row
+of 32 pieces that was written at once, and one for each other piece. What has neither is not
+there. A sequential reader so checks 8 MiB by 8 calls. A small read out of a row checks all
+of the row once, and leaves the CRCs of its pieces for the next one.
 
 The bytes of a version never change. Several processes may therefore write the same file at
 once without a lock: what overlaps is equal, and of CRCs that go over each other, one is
-lost at worst, and with it one piece. A piece's bytes are written before its CRC. Whoever is
-killed in between leaves nothing that anybody would read; and whatever the disk makes of a
-file in a power failure is found by the CRC.
+lost at worst, and with it one piece. Bytes are written before their CRC. Whoever is killed
+in between leaves nothing that anybody would read; and whatever the disk makes of a file in
+a power failure is found by the CRC.
 
 Threads: a `Stretch` is a value; its methods do the I/O of one file and take no lock.
 """
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -92,11 +93,8 @@ class Stretch:
             os.close(fd)
         if marks is None:
             return []
-        first, last = self._pieces_meeting(extent)
-        if all(marks[_ROWS + first : _ROWS + last]):
-            return [self._run(first, last)]
-        there = (i for i in range(first, last) if marks[_ROWS + i])
-        return list(ExtentSet(self._run(i, i + 1) for i in there))
+        there = _there(marks, *self._pieces_meeting(extent))
+        return list(ExtentSet(self._run(first, last) for first, last in there))
 
     def load(self, extent: Extent, now_ns: int) -> memoryview | None:
         """
@@ -105,12 +103,13 @@ class Stretch:
         `now_ns` is when they were used.
         """
         first, last = self._pieces_meeting(extent)
-        run = self._run(first, last)
         fd = os.open(self._path, os.O_RDONLY | _FLAGS)
         try:
             marks = self._marks(fd)
-            if marks is None or not all(marks[_ROWS + first : _ROWS + last]):
+            if marks is None or _count(marks, first, last) < last - first:
                 return None
+            low, high = self._checkable(marks, first, last)
+            run = self._run(low, high)
             # One copy, without the interpreter's lock, into memory that is not cleared first.
             data = memoryview(os.pread(fd, run.size, HEAD + run.start - self.extent.start))
             if os.fstat(fd).st_mtime_ns < now_ns - TOUCH_S * 1_000_000_000:
@@ -119,9 +118,13 @@ class Stretch:
             os.close(fd)
         if len(data) != run.size:
             raise Damaged(f"{self._path} ends after {len(data)} bytes of {run}")
-        if not _is_intact(data, marks, first):
+        if not _is_intact(data, marks, low):
             raise Damaged(f"{self._path}: bytes of {run} differ from their CRC-64")
-        return data[extent.start - run.start : extent.stop - run.start]
+        wanted = data[extent.start - run.start : extent.stop - run.start]
+        if (low, high) == (first, last):
+            return wanted
+        self._refine(data, low)
+        return memoryview(bytes(wanted))  # so that nobody keeps a whole row for a piece of it
 
     def store(self, extent: Extent, data: memoryview) -> int:
         """
@@ -138,12 +141,11 @@ class Stretch:
             marks = self._marks(fd)
             missing = run.size
             if marks is not None:
-                there = sum(1 for mark in marks[_ROWS + first : _ROWS + last] if mark)
-                missing = max(0, missing - there * PIECE)
+                missing = max(0, missing - _count(marks, first, last) * PIECE)
             if missing:
                 data = data[run.start - extent.start : run.stop - extent.start]
                 _write(fd, data, HEAD + run.start - self.extent.start)
-                self._mark(fd, data, first, is_new=marks is None)
+                self._mark(fd, data, first, last, is_new=marks is None)
         finally:
             os.close(fd)
         return missing + (HEAD + BESIDE if marks is None else 0)
@@ -157,19 +159,47 @@ class Stretch:
             return None  # whoever began it was killed, or has not come so far
         raise Damaged(f"{self._path} is of something else")
 
-    def _mark(self, fd: int, data: memoryview, first: int, *, is_new: bool) -> None:
-        pieces = [_mark_of(data[at : at + PIECE]) for at in range(0, len(data), PIECE)]
-        row = -(-first // _PER_ROW)
-        begin = row * ROW - first * PIECE
-        rows = [_mark_of(data[at : at + ROW]) for at in range(begin, len(data) - ROW + 1, ROW)]
+    def _mark(self, fd: int, data: memoryview, first: int, last: int, *, is_new: bool) -> None:
+        """Write the CRCs of whole rows, and of the pieces before and behind these."""
+        row, end = -(-first // _PER_ROW), last // _PER_ROW
+        if row >= end:
+            parts = [(_ROWS + first, _marks_of(data, PIECE))]
+        else:
+            begin, stop = row * ROW - first * PIECE, end * ROW - first * PIECE
+            parts = [
+                (row, _marks_of(data[begin:stop], ROW)),
+                (_ROWS + first, _marks_of(data[:begin], PIECE)),
+                (_ROWS + end * _PER_ROW, _marks_of(data[stop:], PIECE)),
+            ]
         if is_new:
-            marks = memoryview(bytearray(HEAD - _NAMED)).cast("Q")
-            marks[row : row + len(rows)] = _words(rows)
-            marks[_ROWS + first : _ROWS + first + len(pieces)] = _words(pieces)
-            _write(fd, memoryview(self._head + bytes(marks)), 0)
+            head = bytearray(self._head.ljust(HEAD, b"\0"))
+            for number, marks in parts:
+                head[_NAMED + 8 * number : _NAMED + 8 * number + len(marks)] = marks
+            _write(fd, memoryview(head), 0)
             return
-        _write(fd, _words(rows).cast("B"), _NAMED + 8 * row)
-        _write(fd, _words(pieces).cast("B"), _NAMED + 8 * (_ROWS + first))
+        for number, marks in parts:
+            _write(fd, memoryview(marks), _NAMED + 8 * number)
+
+    def _checkable(self, marks: Sequence[int], first: int, last: int) -> tuple[int, int]:
+        """Return the pieces to read so that all of these can be checked: rows, where need be."""
+        low = first - first % _PER_ROW
+        tail = last - 1 - (last - 1) % _PER_ROW
+        if all(marks[_ROWS + first : _ROWS + min(low + _PER_ROW, last)]):
+            low = first
+        if last % _PER_ROW == 0 or all(marks[_ROWS + max(tail, first) : _ROWS + last]):
+            return low, last
+        return low, tail + _PER_ROW
+
+    def _refine(self, data: memoryview, first: int) -> None:
+        """Leave the CRCs of pieces that were checked as rows, for the next who reads some."""
+        marks = _marks_of(data, PIECE)
+        with suppress(OSError):  # read-only, or deleted
+            fd = os.open(self._path, os.O_RDWR | _FLAGS)
+            try:
+                if self._marks(fd) is not None:
+                    _write(fd, memoryview(marks), _NAMED + 8 * (_ROWS + first))
+            finally:
+                os.close(fd)
 
     def _run(self, first: int, last: int) -> Extent:
         start, stop = self.extent.start, self.extent.stop
@@ -186,6 +216,21 @@ class Stretch:
         if clipped.stop == self.extent.stop:  # the last piece of an object may be a short one
             return first, -((self.extent.start - clipped.stop) // PIECE)
         return first, (clipped.stop - self.extent.start) // PIECE
+
+
+def _there(marks: Sequence[int], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Yield runs of pieces that are there, by their numbers."""
+    piece = first
+    while piece < last:
+        row = piece // _PER_ROW
+        stop = min((row + 1) * _PER_ROW, last) if marks[row] else piece + 1
+        if marks[row] or marks[_ROWS + piece]:
+            yield piece, stop
+        piece = stop
+
+
+def _count(marks: Sequence[int], first: int, last: int) -> int:
+    return sum(stop - start for start, stop in _there(marks, first, last))
 
 
 def _is_intact(data: memoryview, marks: Sequence[int], first: int) -> bool:
@@ -205,8 +250,10 @@ def _mark_of(data: memoryview) -> int:
     return crc64(data) or 1  # 0 says that nothing is there
 
 
-def _words(numbers: Sequence[int]) -> memoryview:
-    return memoryview(b"".join(n.to_bytes(8, sys.byteorder) for n in numbers)).cast("Q")
+def _marks_of(data: memoryview, size: int) -> bytes:
+    """Return the marks of `data` in parts of `size`, as the file has them."""
+    parts = (data[at : at + size] for at in range(0, len(data), size))
+    return b"".join(_mark_of(part).to_bytes(8, sys.byteorder) for part in parts)
 
 
 def _write(fd: int, data: memoryview, offset: int) -> None:

@@ -9,7 +9,6 @@ Threads: every method may be called from any thread. Tasks start in the order of
 submission. A task that hangs cannot keep the process from exiting.
 """
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -60,16 +59,14 @@ class ThreadWorkers:
     Up to `count` daemon threads called `name`-0, `name`-1 and so on.
 
     A thread starts when a task finds no idle one, not before: a mount daemonises after it
-    was put together, and threads do not survive a fork. `niceness`: theirs alone, on Linux,
-    so that work nobody waits for leaves the processors to the rest of the process.
+    was put together, and threads do not survive a fork.
     """
 
-    def __init__(self, count: int, name: str, *, niceness: int = 0) -> None:
+    def __init__(self, count: int, name: str) -> None:
         if count < 1:
             raise ValueError(f"{name}: {count} workers do no work")
         self._count = count
         self._name = name
-        self._niceness = niceness
         # Guards all that follows; notified when a task arrives and at the end.
         self._changed = threading.Condition()
         self._tasks: deque[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = deque()
@@ -116,8 +113,6 @@ class ThreadWorkers:
         thread.start()
 
     def _work(self) -> None:
-        if self._niceness:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)
         while True:
             with self._changed:
                 self._idle += 1
