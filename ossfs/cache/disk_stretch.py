@@ -24,6 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from ossfs.cache.disk_io import read_at, write_at
 from ossfs.crc64 import crc64
 from ossfs.extents import Extent, ExtentSet
 
@@ -110,8 +111,7 @@ class Stretch:
                 return None
             low, high = self._checkable(marks, first, last)
             run = self._run(low, high)
-            # One copy, without the interpreter's lock, into memory that is not cleared first.
-            data = memoryview(os.pread(fd, run.size, HEAD + run.start - self.extent.start))
+            data = read_at(fd, run.size, HEAD + run.start - self.extent.start)
             if os.fstat(fd).st_mtime_ns < now_ns - TOUCH_S * 1_000_000_000:
                 _touch(fd, now_ns)
         finally:
@@ -144,7 +144,7 @@ class Stretch:
                 missing = max(0, missing - _count(marks, first, last) * PIECE)
             if missing:
                 data = data[run.start - extent.start : run.stop - extent.start]
-                _write(fd, data, HEAD + run.start - self.extent.start)
+                write_at(fd, data, HEAD + run.start - self.extent.start)
                 self._mark(fd, data, first, last, is_new=marks is None)
         finally:
             os.close(fd)
@@ -175,10 +175,10 @@ class Stretch:
             head = bytearray(self._head.ljust(HEAD, b"\0"))
             for number, marks in parts:
                 head[_NAMED + 8 * number : _NAMED + 8 * number + len(marks)] = marks
-            _write(fd, memoryview(head), 0)
+            write_at(fd, memoryview(head), 0)
             return
         for number, marks in parts:
-            _write(fd, memoryview(marks), _NAMED + 8 * number)
+            write_at(fd, memoryview(marks), _NAMED + 8 * number)
 
     def _checkable(self, marks: Sequence[int], first: int, last: int) -> tuple[int, int]:
         """Return the pieces to read so that all of these can be checked: rows, where need be."""
@@ -197,7 +197,7 @@ class Stretch:
             fd = os.open(self._path, os.O_RDWR | _FLAGS)
             try:
                 if self._marks(fd) is not None:
-                    _write(fd, memoryview(marks), _NAMED + 8 * (_ROWS + first))
+                    write_at(fd, memoryview(marks), _NAMED + 8 * (_ROWS + first))
             finally:
                 os.close(fd)
 
@@ -254,12 +254,6 @@ def _marks_of(data: memoryview, size: int) -> bytes:
     """Return the marks of `data` in parts of `size`, as the file has them."""
     parts = (data[at : at + size] for at in range(0, len(data), size))
     return b"".join(_mark_of(part).to_bytes(8, sys.byteorder) for part in parts)
-
-
-def _write(fd: int, data: memoryview, offset: int) -> None:
-    while data:
-        written = os.pwrite(fd, data, offset)
-        data, offset = data[written:], offset + written
 
 
 def _touch(fd: int, now_ns: int) -> None:

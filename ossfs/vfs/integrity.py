@@ -48,13 +48,15 @@ class WholeSum:
         self._pieces: dict[int, tuple[Extent, int]] = {}
         self._joined: list[tuple[Extent, int]] = []
         self._at = self._sum = 0
+        self._theirs: int | None = None
         self.is_settled = False
         """Nothing will be compared any more."""
 
-    def add(self, extent: Extent, crc64: int, theirs: int) -> Difference | None:
+    def add(self, extent: Extent, crc64: int, theirs: int | None) -> Difference | None:
         """
         Take note of a piece; `theirs` is the object's own sum. None: nothing is wrong so far.
 
+        A piece from disk comes without the object's sum (None): that of the others counts.
         Pieces may come in any order, and again. The caller who gets a `Difference` is the
         only one who does.
         """
@@ -62,6 +64,7 @@ class WholeSum:
             if self.is_settled or extent.start < self._at:
                 return None
             self._pieces[extent.start] = extent, crc64
+            self._theirs = self._theirs if theirs is None else theirs
             while (piece := self._pieces.pop(self._at, None)) is not None:
                 self._join_locked(*piece)
             if len(self._pieces) + len(self._joined) > MAX_PIECES:
@@ -70,8 +73,9 @@ class WholeSum:
                 return None
             if self._at < self._size:
                 return None
-            is_right = self._sum == theirs
-            found = None if is_right else Difference(tuple(self._joined), self._sum, theirs)
+            found = None
+            if self._theirs is not None and self._sum != self._theirs:
+                found = Difference(tuple(self._joined), self._sum, self._theirs)
             self._settle_locked()
             return found
 

@@ -94,7 +94,7 @@ class ObjectReader:
         Bring all of a small version into memory; return what the answer says of it.
 
         None, and nothing is asked: some of it is there or under way, or (only what
-        `is_ahead` of a reader) there is no room. The errors of `VersionReader.read`.
+        `is_ahead` of a reader) on disk, or there is no room. The errors of `VersionReader.read`.
         """
         return self._source(key, etag, size).fetch_whole(is_ahead=is_ahead)
 

@@ -26,6 +26,7 @@ from ossfs.cache.blocks import Block, BlockCache, Version
 from ossfs.cache.disk import DiskCache
 from ossfs.cache.disk_gaps import Piece, cut
 from ossfs.clock import Clock
+from ossfs.crc64 import crc64
 from ossfs.errors import (
     ChecksumMismatch,
     NoSuchKey,
@@ -262,7 +263,10 @@ class Source:
     def _run(self, flight: Flight) -> Block:
         try:
             kept = self._disk.load(flight.extent) if self._disk and flight.is_on_disk else None
-            data = self._checked(flight, self._get(flight)) if kept is None else kept
+            if kept is None:
+                data = self._checked(flight, self._get(flight))
+            else:
+                data = self._added(flight.extent, kept, crc64(kept), None)
             with self._lock:  # so that the bytes are always either in a flight or in a block
                 block = self._blocks.put(
                     self.version, flight.extent, data, is_ahead=bool(flight.wanted_by)
@@ -310,16 +314,20 @@ class Source:
         ChecksumMismatch: they differ, and a reader has seen them.
         """
         if not flight.is_whole and fetched.crc64 is not None and fetched.info.crc64 is not None:
-            found = self._sum.add(flight.extent, fetched.crc64, fetched.info.crc64)
-            if found is not None:
-                return self._mended(found).get(flight.extent, flight.data)
+            return self._added(flight.extent, flight.data, fetched.crc64, fetched.info.crc64)
         return flight.data
+
+    def _added(self, extent: Extent, data: memoryview, crc: int, theirs: int | None) -> memoryview:
+        found = self._sum.add(extent, crc, theirs)
+        return data if found is None else self._mended(found).get(extent, data)
 
     def _mended(self, found: Difference) -> dict[Extent, memoryview]:
         """Put right bytes in place of wrong ones, and return them."""
         key = self.version.key
         sums = f"CRC-64 of what was read {found.ours}, of the object {found.theirs}"
         log.warning("%s: %s; reading it again", key, sums)
+        if self._shared.disk is not None:  # after all that waits to be written
+            self._shared.disk.drop(key)
         get, etag = self._shared.store.get, self.version.etag
         right = reread(found, lambda extent: get(key, extent, if_match=etag))
         with self._lock:

@@ -1,6 +1,7 @@
 """The files of the disk cache: pieces, their checksums, and what happens to them."""
 
 import contextlib
+import fcntl
 import os
 import random
 
@@ -8,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ossfs.cache import disk_stretch
+from ossfs.cache.disk_io import read_at
 from ossfs.cache.disk_stretch import HEAD, PIECE, ROW, STRETCH, Damaged, Stretch, head_of
 from ossfs.extents import Extent, ExtentSet
+from ossfs.store.bodies import room_for
 
 CONTENT = random.Random(3).randbytes(STRETCH)
 NOW = 1_800_000_000_000_000_000
@@ -55,6 +59,44 @@ def test_a_small_load_reads_little(stretch):
 
     for _ in range(2):
         assert PIECE >= len(stretch.load(at(5 * PIECE, 5 * PIECE + 10), NOW).obj)
+
+
+@pytest.mark.parametrize("start", [0, 1, 64, 512])
+def test_memory_that_begins_anywhere(stretch, start):
+    """Memory that no disk can take directly is written all the same."""
+    room = bytearray(STRETCH + 4096)
+    room[start : start + STRETCH] = CONTENT
+    stretch.store(at(0, STRETCH), memoryview(room)[start : start + STRETCH])
+
+    assert CONTENT == stretch.load(at(0, STRETCH), NOW)
+
+
+def test_large_pieces_do_not_go_through_the_page_cache(stretch, monkeypatch):
+    """From memory as bodies of answers come in, 8 MiB are written and read directly."""
+    room = room_for(STRETCH)
+    room[:] = CONTENT
+    sizes = []
+    for name in ("pwrite", "pread", "preadv"):
+        monkeypatch.setattr(os, name, watched(name, sizes))
+    stretch.store(at(0, STRETCH), room)
+    assert CONTENT == stretch.load(at(0, STRETCH), NOW)
+
+    assert max(size for is_direct, size in sizes if not is_direct) <= HEAD
+    assert [STRETCH] * 2 == [size for is_direct, size in sizes if is_direct]
+
+
+def watched(name, sizes):
+    """Note what goes past the page cache and what does not; looks into the latter apart."""
+    function = getattr(os, name)
+
+    def noting(fd, data, offset, *flags):
+        is_direct = bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT)
+        done = function(fd, data, offset, *flags)
+        if not flags:
+            sizes.append((is_direct, done if isinstance(done, int) else len(done)))
+        return done
+
+    return noting
 
 
 @settings(deadline=None)
@@ -118,15 +160,13 @@ def test_a_small_object_takes_two_pages(path):
 def test_a_small_read_leaves_its_checksums(stretch, monkeypatch):
     """The first small read of a row reads all of the row, the next one only its piece."""
     put(stretch, 0, STRETCH)
-    read = []
-    pread = os.pread
-    monkeypatch.setattr(os, "pread", lambda *words: read.append(words[1]) or pread(*words))
     sizes = []
+    monkeypatch.setattr(
+        disk_stretch, "read_at", lambda *words: sizes.append(words[1]) or read_at(*words)
+    )
     for piece in (5, 5, 6, 40):
-        read.clear()
         start = piece * PIECE
         assert CONTENT[start : start + 9] == stretch.load(at(start, start + 9), NOW)
-        sizes.append(max(read))
 
     assert [ROW, PIECE, PIECE, ROW] == sizes
 

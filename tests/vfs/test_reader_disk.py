@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ossfs.cache.blocks import BlockCache
+from ossfs.cache.blocks import Block, BlockCache, Version
 from ossfs.cache.disk import DiskCache
 from ossfs.cache.disk_stretch import HEAD
 from ossfs.cache.readahead import ReadaheadConfig
@@ -51,20 +51,23 @@ def mount(tmp_path, store):
     return lambda **more: reading(store, tmp_path / "cache", **more)
 
 
-def reading(store, folder, workers=None, memory=192 * MIB, size=1 << 30):
-    clock = FakeClock()
-    disk = DiskCache(
-        folder, store="store", size=size, reserve=0, workers=InlineWorkers(), clock=clock
-    )
-    disk.prepare()
+def reading(store, folder, workers=None, memory=192 * MIB, size=1 << 30, blocks=None):
     return ObjectReader(
         store=store,
-        blocks=BlockCache(memory),
+        blocks=blocks or BlockCache(memory),
         workers=workers or InlineWorkers(),
         readahead=ReadaheadConfig(),
-        clock=clock,
-        disk=disk,
+        clock=FakeClock(),
+        disk=caching(folder, size),
     )
+
+
+def caching(folder, size=1 << 30):
+    disk = DiskCache(
+        folder, store="store", size=size, reserve=0, workers=InlineWorkers(), clock=FakeClock()
+    )
+    disk.prepare()
+    return disk
 
 
 def read_all(reader, piece=PIECE):
@@ -115,14 +118,14 @@ def test_a_random_read_loads_little(mount, store):
     etag = store.put("file", CONTENT)
     read_all(mount().open("file", etag, len(CONTENT)))
     store.gets.clear()
-    second = mount()
-    reader = second.open("file", etag, len(CONTENT))
+    blocks = BlockCache(192 * MIB)
+    reader = mount(blocks=blocks).open("file", etag, len(CONTENT))
 
     for at in range(MIB + 17, 16 * MIB, 2 * MIB):
         assert reader.read(at, 4 * KIB) == CONTENT[at : at + 4 * KIB]
 
     assert [] == store.gets
-    assert second._blocks.held <= 8 * (64 * KIB + 2 * KIB)
+    assert blocks.held <= 8 * (64 * KIB + 2 * KIB)
 
 
 def test_a_replaced_object_is_read_anew(mount, store):
@@ -176,6 +179,21 @@ def test_damage_on_disk_is_fetched(mount, store, tmp_path, expect_log):
     store.gets.clear()
     assert read_all(mount().open("file", etag, len(CONTENT))) == CONTENT
     assert [] == store.gets
+
+
+def test_wrong_bytes_that_came_to_disk(mount, store, expect_log, tmp_path):
+    """What was fetched wrongly once, and kept, is found by who reads all of the object."""
+    etag = store.put("file", CONTENT)
+    wrong = bytearray(CONTENT[9 * MIB : 10 * MIB])
+    wrong[5] ^= 1
+    version = Version("file", etag)
+    block = Block(version, Extent(9 * MIB, 10 * MIB), memoryview(wrong))
+    caching(tmp_path / "cache").of(version, len(CONTENT)).offer(block)
+    expect_log("CRC-64 of what was read.*reading it again")
+
+    assert read_all(mount().open("file", etag, len(CONTENT))) == CONTENT
+    assert read_all(mount().open("file", etag, len(CONTENT))) == CONTENT
+    assert [1] == [len(expect_log.seen)]
 
 
 def test_a_small_file_on_disk_is_not_fetched_ahead(mount, store):
