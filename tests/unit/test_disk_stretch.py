@@ -1,6 +1,7 @@
 """The files of the disk cache: pieces, their checksums, and what happens to them."""
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import random
@@ -69,6 +70,18 @@ def test_memory_that_begins_anywhere(stretch, start):
     stretch.store(at(0, STRETCH), memoryview(room)[start : start + STRETCH])
 
     assert CONTENT == stretch.load(at(0, STRETCH), NOW)
+
+
+@pytest.mark.parametrize("size", [1, 4096, ROW - 1, ROW, ROW + 1, STRETCH, 40 * ROW])
+def test_memory_for_answers(size):
+    """It is as long as asked for, can be written, and begins at a page when it is large."""
+    for _ in range(3):
+        room = room_for(size)
+        room[:] = bytes(size)
+
+        assert size == len(room)
+        if size >= ROW:
+            assert 0 == ctypes.addressof(ctypes.c_char.from_buffer(room)) % 4096
 
 
 def test_large_pieces_do_not_go_through_the_page_cache(stretch, monkeypatch):
