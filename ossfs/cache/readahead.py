@@ -142,6 +142,17 @@ class Readahead:
         dropped = self._to_front(stream)
         return Plan(demand, tuple(self._ahead_of(stream, part, room)), dropped)
 
+    def passed(self, stop: int) -> None:
+        """
+        Take note that the latest reader went on up to `stop` through bytes that were there.
+
+        Of such reads this need not be told one by one.
+        """
+        if self._streams:
+            stream = self._streams[0]
+            stream.position = max(stream.position, stop)
+            stream.planned = max(stream.planned, min(_up(stop, self._config.grain), self._size))
+
     def give_back(self, extent: Extent) -> None:
         """Take note that a part of a plan, and all behind it, was not fetched after all."""
         for stream in self._streams:

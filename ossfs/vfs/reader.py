@@ -135,7 +135,9 @@ class VersionReader:
         self._readahead = readahead
         self._whole = Extent(0, source.size)
         self._latest: _Latest | None = None
-        self._quick_reads = 0
+        # What took the short way since the last read that did not; a racing thread may get
+        # lost here, which costs nothing but a number or a request.
+        self._quick_reads = self._quick_stop = 0
 
     def __repr__(self) -> str:
         return f"<VersionReader of {self._source.version}, {self._readahead}>"
@@ -158,6 +160,7 @@ class VersionReader:
             block = latest.block()
             if block is not None:
                 self._quick_reads += 1
+                self._quick_stop = max(self._quick_stop, offset + length)
                 start = offset - latest.start
                 return block.data[start : start + length]
         return self._read(Extent(offset, offset + length).clip(self._whole))
@@ -172,9 +175,12 @@ class VersionReader:
             )
         hits, self._quick_reads = self._quick_reads, 0
         self._blocks.count_hits(hits)
+        quick_stop, self._quick_stop = self._quick_stop, 0
         pieces = self._blocks.find(self._source.version, extent)
         room = self._blocks.room_ahead // self._streaming.others_and(self)
         with self._lock:
+            if quick_stop:
+                self._readahead.passed(quick_stop)
             plan = self._readahead.on_read(extent, is_ready=pieces is not None, room=room)
             is_streaming = self._readahead.ahead > 0
         self._streaming.note(self, is_streaming=is_streaming)

@@ -592,6 +592,17 @@ def test_reader_takes_a_part_that_waits_for_a_worker(lazy, store, waiting):
     assert store.fetched == len(CONTENT)
 
 
+def test_a_reader_of_what_is_there_is_a_stream(lazy, store, waiting):
+    """A file that begins in memory is read ahead of as any other, once its end comes near."""
+    first = opened(lazy, store, CONTENT)
+    first.read(0, PIECE)
+    etag = store.store.head("file").etag
+    second = lazy.open("file", etag, len(CONTENT))
+    for at in range(0, MIB + PIECE, PIECE):
+        second.read(at, PIECE)
+    assert waiting.tasks
+
+
 def test_seek_away_cancels_what_was_planned(lazy, store, blocks, waiting):
     """Streams that were left for good stop fetching ahead."""
     reader = opened(lazy, store, CONTENT)
