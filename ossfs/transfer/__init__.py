@@ -4,7 +4,7 @@ Many bytes as many requests: uploads, downloads and copies that can be interrupt
 For programs that use ossfs from Python (docs/transfers.md):
 
 - `resumable`: files to and from a bucket, going on where they stopped
-- `objects`: bytes, streams and iterators
+- `objects`, `stream_upload`, `stream_download`: bytes, streams and iterators
 - `limiter`, `cancel`, `events`, `options`, `checkpoints`: what these take and tell
 
 What stands under them, and under the mount's own uploads: `upload` (parts, resumed and
@@ -24,25 +24,42 @@ if TYPE_CHECKING:
     from ossfs.transfer.events import TransferEvent as TransferEvent
     from ossfs.transfer.events import TransferEventType as TransferEventType
     from ossfs.transfer.limiter import RateLimiter as RateLimiter
+    from ossfs.transfer.objects import append_object as append_object
+    from ossfs.transfer.objects import get_object as get_object
+    from ossfs.transfer.objects import put_object as put_object
+    from ossfs.transfer.options import CopyOptions as CopyOptions
     from ossfs.transfer.options import DownloadOptions as DownloadOptions
     from ossfs.transfer.options import DownloadResult as DownloadResult
     from ossfs.transfer.options import Hooks as Hooks
     from ossfs.transfer.options import UploadOptions as UploadOptions
     from ossfs.transfer.options import UploadResult as UploadResult
     from ossfs.transfer.resumable import download_file as download_file
+    from ossfs.transfer.resumable import resumable_copy as resumable_copy
     from ossfs.transfer.resumable import resumable_download as resumable_download
     from ossfs.transfer.resumable import resumable_upload as resumable_upload
     from ossfs.transfer.resumable import upload_file as upload_file
     from ossfs.transfer.sizes import determine_part_size as determine_part_size
+    from ossfs.transfer.stream_download import download_to_stream as download_to_stream
+    from ossfs.transfer.stream_download import iter_object as iter_object
+    from ossfs.transfer.stream_upload import upload_object as upload_object
 
 HOMES = {
     "cancel": ("Cancel",),
     "checkpoints": ("ResumableStore",),
     "events": ("DataEvent", "DataEventType", "PartEvent", "TransferEvent", "TransferEventType"),
     "limiter": ("RateLimiter",),
-    "options": ("DownloadOptions", "DownloadResult", "Hooks", "UploadOptions", "UploadResult"),
-    "resumable": ("download_file", "resumable_download", "resumable_upload", "upload_file"),
+    "objects": ("append_object", "get_object", "put_object"),
+    "options": (
+        *("CopyOptions", "DownloadOptions", "DownloadResult", "Hooks", "UploadOptions"),
+        "UploadResult",
+    ),
+    "resumable": (
+        *("download_file", "resumable_copy", "resumable_download", "resumable_upload"),
+        "upload_file",
+    ),
     "sizes": ("determine_part_size",),
+    "stream_download": ("download_to_stream", "iter_object"),
+    "stream_upload": ("upload_object",),
 }
 """Which module of this package each name comes from."""
 

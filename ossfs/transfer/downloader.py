@@ -21,7 +21,6 @@ from ossfs.errors import (
     LocalFailure,
     NoSuchKey,
     PreconditionFailed,
-    RangeNotSatisfiable,
     RemoteChanged,
     TransferCancelled,
     TransferError,
@@ -37,6 +36,7 @@ from ossfs.transfer.plans import DownloadPlan
 from ossfs.transfer.progress import Meter, Progress, at_once
 from ossfs.transfer.sizes import Span, download_part_size
 from ossfs.transfer.spreading import spread
+from ossfs.transfer.stream_download import wanted_of
 from ossfs.transfer.telling import Teller
 from ossfs.transfer.workers import InlineWorkers, ThreadWorkers, Workers
 
@@ -123,15 +123,7 @@ class FileDownload:
         return info
 
     def _wanted(self, info: ObjectInfo) -> Extent:
-        if self._options.byte_range is None:
-            return Extent(0, info.size)
-        first, last = self._options.byte_range
-        stop = info.size if last is None else min(last + 1, info.size)
-        if not 0 <= first < stop:
-            raise RangeNotSatisfiable(
-                f"bytes {first} to {last} of {info.size}", bucket=self._store.name, key=self._key
-            )
-        return Extent(first, stop)
+        return wanted_of(self._store, info, self._options.byte_range)
 
     def _of_version(self, info: ObjectInfo) -> DownloadResult:
         wanted = self._wanted(info)

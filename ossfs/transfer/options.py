@@ -18,6 +18,8 @@ MULTIPART_THRESHOLD = 10 * MIB
 """As oss2. Below it, one request is faster than the two or three that an upload adds."""
 MULTIGET_THRESHOLD = 20 * MIB
 """Two parts; oss2 has 100 MiB, below which it cannot resume."""
+COPY_PART_SIZE = 64 * MIB
+"""As the v2 SDK: no bytes come here, so that parts may be large."""
 THREADS = 4
 """As oss2's downloads; its uploads, and TOS's transfers, have one."""
 BLOCK_SIZE = 256 << 10
@@ -84,6 +86,24 @@ class DownloadOptions:
     """Whether the target gets its name when it is complete, or is written in place."""
     flush: bool = False
     """Whether the file is on disk, not only in the page cache, before it gets its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyOptions:
+    """How an object is copied inside of a store; sizes in bytes."""
+
+    headers: Mapping[str, str] | None = None
+    """They replace those of the source; None: the source's are kept."""
+    version_id: str | None = None
+    """Another version of the source than the current one."""
+    if_match: str | None = None
+    multipart_threshold: int | None = None
+    """From this size on in parts; None: from what the store copies in one request."""
+    part_size: int = COPY_PART_SIZE
+    num_threads: int = THREADS
+    checkpoint: bool = True
+    store: ResumableStore = field(default_factory=ResumableStore)
+    forbid_overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class CopyPlan:
 
 
 AnyPlan = UploadPlan | DownloadPlan | CopyPlan
-P = TypeVar("P", UploadPlan, DownloadPlan, CopyPlan)
+P = TypeVar("P", bound=UploadPlan | DownloadPlan | CopyPlan)
 
 FREE = frozenset({"part_size", "temp", "boot"})
 """What an earlier run has chosen, and a later one takes over."""

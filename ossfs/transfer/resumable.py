@@ -18,14 +18,17 @@ from pathlib import Path
 from ossfs.store.api import NOTHING, ObjectInfo, ObjectStore
 from ossfs.transfer.cancel import Cancel
 from ossfs.transfer.checkpoints import ResumableStore
+from ossfs.transfer.copier import ObjectCopy
 from ossfs.transfer.downloader import FileDownload
 from ossfs.transfer.events import DataCallback, EventCallback, ProgressCallback
 from ossfs.transfer.limiter import RateLimiter
 from ossfs.transfer.options import (
     BLOCK_SIZE,
+    COPY_PART_SIZE,
     MULTIGET_THRESHOLD,
     MULTIPART_THRESHOLD,
     THREADS,
+    CopyOptions,
     DownloadOptions,
     DownloadResult,
     Hooks,
@@ -200,6 +203,55 @@ def resumable_download(
     )
     hooks = Hooks(progress_callback, on_data, on_event, limiter, cancel or Cancel())
     return download_file(bucket, key, filename, options, hooks)
+
+
+def resumable_copy(
+    bucket: ObjectStore,
+    key: str,
+    source_key: str,
+    *,
+    source: ObjectStore | None = None,
+    store: ResumableStore | None = None,
+    headers: Mapping[str, str] | None = None,
+    version_id: str | None = None,
+    if_match: str | None = None,
+    multipart_threshold: int | None = None,
+    part_size: int = COPY_PART_SIZE,
+    num_threads: int = THREADS,
+    checkpoint: bool = True,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
+    forbid_overwrite: bool = False,
+    progress_callback: ProgressCallback | None = None,
+    on_data: DataCallback | None = None,
+    on_event: EventCallback | None = None,
+    cancel: Cancel | None = None,
+    known: ObjectInfo | None = None,
+) -> UploadResult:
+    """
+    Copy an object to `key` inside of the store, without its bytes coming here.
+
+    `source`         the bucket that `source_key` is in, if it is another one of that store
+    `headers`        replace those of the source; None: these are kept
+    `version_id`, `if_match`  of the source
+    `multipart_threshold`  bytes from which on it is copied in parts; None: as many as the
+                     store copies in one request
+
+    The others are those of `resumable_upload` and `resumable_download`. NoSuchKey;
+    PreconditionFailed: the source was replaced meanwhile; AlreadyExists; Damaged.
+    """
+    options = CopyOptions(
+        headers=headers,
+        version_id=version_id,
+        if_match=if_match,
+        multipart_threshold=multipart_threshold,
+        part_size=part_size,
+        num_threads=num_threads,
+        checkpoint=checkpoint,
+        store=_place(store, checkpoint_dir),
+        forbid_overwrite=forbid_overwrite,
+    )
+    hooks = Hooks(progress_callback, on_data, on_event, None, cancel or Cancel())
+    return ObjectCopy(bucket, key, source or bucket, source_key, options, hooks, known).run()
 
 
 def _place(store: ResumableStore | None, folder: str | os.PathLike[str] | None) -> ResumableStore:

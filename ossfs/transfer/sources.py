@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from ossfs.errors import InvalidOption, SourceChanged
+from ossfs.errors import InvalidOption, ObjectTooLarge, SourceChanged
 from ossfs.extents import Extent
 from ossfs.store.api import Body, BytesBody, FileBody
 
@@ -125,20 +125,42 @@ def chunks_of(data: Data) -> Iterator[bytes | bytearray | memoryview]:
         raise InvalidOption(f"a {type(data).__name__} cannot be uploaded")
 
 
-def parts_from(data: Data, size: int) -> Iterator[bytes | bytearray]:
-    """Yield the bytes in parts of `size`, the last one excepted; of nothing, no part."""
-    part = bytearray()
+def parts_from(data: Data, sizes: Iterable[int]) -> Iterator[bytes | bytearray]:
+    """
+    Yield the bytes in parts of these sizes, the last one excepted; of nothing, no part.
+
+    ObjectTooLarge: more bytes than these parts hold.
+    """
+    wanted = iter(sizes)
+    size, part = next(wanted, 0), bytearray()
     for chunk in chunks_of(data):
         view = memoryview(chunk).cast("B")
         while view:
+            if not size:
+                raise ObjectTooLarge("the stream is longer than the largest object")
             count = min(len(view), size - len(part))
             part += view[:count]
             view = view[count:]
             if len(part) == size:
                 yield part
-                part = bytearray()
+                size, part = next(wanted, 0), bytearray()
     if part:
         yield part
+
+
+def has_size(data: Data) -> bool:
+    """Say whether it is known how many bytes there are, so that `body_from` copies none."""
+    if isinstance(data, str | bytes | bytearray | memoryview | os.PathLike):
+        return True
+    return _place_of(data) is not None
+
+
+def slice_of(body: Body, extent: Extent) -> Body:
+    """Return a piece of a body that `body_from` has given."""
+    if isinstance(body, FileBody):
+        start = body.extent.start
+        return FileBody(body.fd, Extent(start + extent.start, start + extent.stop))
+    return BytesBody(memoryview(body.read_at(extent.start, extent.size)))
 
 
 def _place_of(data: object) -> tuple[int, Extent] | None:

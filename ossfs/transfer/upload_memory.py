@@ -1,7 +1,7 @@
 """
-The checkpoint of one upload: found, believed or not, and dropped.
+The checkpoint of one upload or copy: found, believed or not, and dropped.
 
-What an earlier run has left is gone on with if it is about the same file, key, bucket and
+What an earlier run has left is gone on with if it is about the same source, key, bucket and
 headers. Otherwise it is thrown away, and the upload that it names is aborted at the store:
 nobody else would ever do that.
 
@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -22,12 +22,10 @@ from ossfs.store.api import ObjectStore
 from ossfs.transfer.checkpoints import CheckpointFile, Loaded, Unusable
 from ossfs.transfer.copy import UnrecordedCheckpoint
 from ossfs.transfer.events import TransferEventType as Type
-from ossfs.transfer.finding import find_upload
+from ossfs.transfer.finding import Found
 from ossfs.transfer.locking import TransferLock
-from ossfs.transfer.options import UploadOptions
-from ossfs.transfer.plans import UploadPlan, as_record, check_parts, earlier
+from ossfs.transfer.plans import CopyPlan, UploadPlan, as_record, check_parts, earlier
 from ossfs.transfer.remembering import RecordedUpload
-from ossfs.transfer.sources import FileSource
 from ossfs.transfer.telling import Teller
 
 _log = logging.getLogger(__name__)
@@ -55,20 +53,28 @@ class Remembered:
 
 
 class UploadMemory:
-    """What is remembered of the upload of `source` to `key`."""
+    """
+    What is remembered of an upload or copy to `key`.
+
+    `plan` returns what would be written down for parts of a size, `path` where; `find`
+    looks for an upload at the store when nothing is remembered.
+    """
 
     def __init__(
         self,
         store: ObjectStore,
         key: str,
-        source: FileSource,
-        options: UploadOptions,
+        *,
+        plan: Callable[[int], UploadPlan | CopyPlan],
+        path: Callable[[], Path],
+        find: Callable[[], Found | None],
         teller: Teller,
     ) -> None:
         self._store = store
         self._key = key
-        self._source = source
-        self._options = options
+        self._plan = plan
+        self._path = path
+        self._find = find
         self._teller = teller
 
     @contextlib.contextmanager
@@ -122,16 +128,14 @@ class UploadMemory:
             check_parts(then.part_size, then.size, self._store.limits)
             return Remembered(RecordedUpload(file, loaded.facts), then.part_size, file)
         except Unusable as error:
-            _log.info("the checkpoint of %s cannot be used: %s", self._source.path, error)
+            _log.info("the checkpoint of %s cannot be used: %s", self._key, error)
             self._teller.tell(Type.RESTARTED, error=error)
         if loaded is not None:
             self._abort_earlier(loaded)
         return None
 
     def _begun(self, file: CheckpointFile, part_size: int) -> Remembered:
-        found = None
-        if self._options.rebuild:
-            found = find_upload(self._store, self._key, self._source.size, self._source.body)
+        found = self._find()
         part_size = found.part_size if found else part_size
         file.begin(as_record(self._plan(part_size)))
         checkpoint = RecordedUpload(file)
@@ -150,24 +154,12 @@ class UploadMemory:
             if upload_id is not None:
                 self._store.abort_upload(self._key, upload_id)
 
-    def _plan(self, part_size: int) -> UploadPlan:
-        headers = {name.lower(): value for name, value in self._options.headers.items()}
-        said = json.dumps([headers, self._options.sequential], sort_keys=True)
-        return UploadPlan(
-            operation="upload",
-            place=self._store.place,
-            bucket=self._store.name,
-            key=self._key,
-            path=str(self._source.path),
-            size=self._source.size,
-            mtime_ns=self._source.mtime_ns,
-            said=hashlib.sha256(said.encode()).hexdigest(),
-            part_size=part_size,
-        )
 
-    def _path(self) -> Path:
-        target = f"{self._store.place}\n{self._key}"
-        return self._options.store.path("upload", str(self._source.path), target)
+def digest_of(headers: Mapping[str, str], *, sequential: bool = False) -> str:
+    """Return a digest of what an upload is begun with."""
+    named = {name.lower(): value for name, value in headers.items()}
+    said = json.dumps([named, sequential], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 @contextlib.contextmanager

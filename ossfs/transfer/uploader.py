@@ -18,6 +18,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from ossfs.errors import (
     Conflict,
@@ -33,16 +34,18 @@ from ossfs.store.bodies import WatchedBody
 from ossfs.store.resolving import CompletionUnknown
 from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
+from ossfs.transfer.finding import Found, find_upload
 from ossfs.transfer.headers import sorted_headers
 from ossfs.transfer.opening import list_all_parts, open_upload
 from ossfs.transfer.options import Hooks, UploadOptions, UploadResult
 from ossfs.transfer.pieces import SentPiece
+from ossfs.transfer.plans import UploadPlan
 from ossfs.transfer.progress import Meter, Progress, at_once
 from ossfs.transfer.sizes import determine_part_size, spans
 from ossfs.transfer.sources import FileSource
 from ossfs.transfer.telling import Teller
 from ossfs.transfer.upload import MultipartUpload
-from ossfs.transfer.upload_memory import Checkpoint, Remembered, UploadMemory
+from ossfs.transfer.upload_memory import Checkpoint, Remembered, UploadMemory, digest_of
 from ossfs.transfer.workers import InlineWorkers, ThreadWorkers, Workers
 
 _log = logging.getLogger(__name__)
@@ -67,7 +70,14 @@ class FileUpload:
         self._progress = Progress(source.size, progress=hooks.progress, on_data=hooks.on_data)
         about = TransferEvent(Type.CREATED, "upload", store.name, key, str(source.path))
         self._teller = Teller(hooks.on_event, about)
-        self._memory = UploadMemory(self._store, key, source, options, self._teller)
+        self._memory = UploadMemory(
+            self._store,
+            key,
+            plan=self._plan,
+            path=self._checkpoint_path,
+            find=self._found,
+            teller=self._teller,
+        )
         self._sent: set[int] = set()
         self._resumed = 0
 
@@ -255,6 +265,30 @@ class FileUpload:
                 if part.number == piece.number and part.crc64 == piece.local_crc64():
                     return part
             raise
+
+    # What is remembered
+
+    def _plan(self, part_size: int) -> UploadPlan:
+        return UploadPlan(
+            operation="upload",
+            place=self._store.place,
+            bucket=self._store.name,
+            key=self._key,
+            path=str(self._source.path),
+            size=self._source.size,
+            mtime_ns=self._source.mtime_ns,
+            said=digest_of(self._options.headers, sequential=self._options.sequential),
+            part_size=part_size,
+        )
+
+    def _checkpoint_path(self) -> Path:
+        target = f"{self._store.place}\n{self._key}"
+        return self._options.store.path("upload", str(self._source.path), target)
+
+    def _found(self) -> Found | None:
+        if not self._options.rebuild:
+            return None
+        return find_upload(self._store, self._key, self._source.size, self._source.body)
 
     # The rest
 

@@ -1,0 +1,254 @@
+"""
+An object becomes another one inside of the store, in one request or in parts.
+
+No bytes come here. Every request names the version of the source (copy-source-if-match), so
+that an object is never made of two; what survives an interruption is as in
+`ossfs.transfer.uploader`.
+
+Threads: a copy belongs to the thread that runs it; its parts are asked for by threads of
+its own, which have ended when `run` returns.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ossfs.errors import Damaged, PreconditionFailed, TransferCancelled, TransferError
+from ossfs.extents import Extent
+from ossfs.store.api import ObjectInfo, ObjectStore, Part, Stored
+from ossfs.transfer.events import PartEvent, TransferEvent
+from ossfs.transfer.events import TransferEventType as Type
+from ossfs.transfer.headers import sorted_headers
+from ossfs.transfer.opening import open_upload
+from ossfs.transfer.options import CopyOptions, Hooks, UploadResult
+from ossfs.transfer.pieces import CopiedPiece
+from ossfs.transfer.plans import CopyPlan
+from ossfs.transfer.progress import Progress
+from ossfs.transfer.sizes import determine_part_size, spans
+from ossfs.transfer.telling import Teller
+from ossfs.transfer.upload import MultipartUpload
+from ossfs.transfer.upload_memory import Checkpoint, Remembered, UploadMemory, digest_of
+from ossfs.transfer.workers import InlineWorkers, ThreadWorkers, Workers
+
+
+class ObjectCopy:
+    """The copy of `source_key` of the bucket `source` to `key` of the bucket `store`."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        key: str,
+        source: ObjectStore,
+        source_key: str,
+        options: CopyOptions,
+        hooks: Hooks,
+        known: ObjectInfo | None = None,
+    ) -> None:
+        self._headers = None if options.headers is None else sorted_headers(options.headers)
+        target = store.copying_from(source.name, version_id=options.version_id)
+        self._store = self._headers.applied(target) if self._headers else target
+        self._key = key
+        self._source = source
+        self._source_key = source_key
+        self._options = options
+        self._hooks = hooks
+        self._known = known
+        self._progress = Progress(None, progress=hooks.progress, on_data=hooks.on_data)
+        origin = f"{source.name}/{source_key}"
+        about = TransferEvent(Type.CREATED, "copy", store.name, key, origin)
+        self._teller = Teller(hooks.on_event, about)
+        self._copied: set[int] = set()
+
+    def run(self) -> UploadResult:
+        """
+        Do what is left to do.
+
+        NoSuchKey: no source; PreconditionFailed: the source was replaced meanwhile, or is
+        not the version that was asked for; Damaged; TransferInUse; TransferCancelled; any
+        StoreError.
+        """
+        try:
+            self._hooks.cancel.check()
+            result = self._of_version(self._described())
+        except BaseException as error:
+            if isinstance(error, TransferError):
+                error.bucket, error.key = self._store.name, self._key
+            self._progress.failed(error)
+            raise
+        self._progress.succeeded()
+        return result
+
+    def _described(self) -> ObjectInfo:
+        info = self._known
+        if info is None:
+            info = self._source.head(self._source_key, version_id=self._options.version_id)
+        wanted = self._options.if_match
+        if wanted is not None and info.etag != wanted.strip('"'):
+            raise PreconditionFailed(
+                f"expected {wanted}, found {info.etag}",
+                operation="copy",
+                bucket=self._source.name,
+                key=self._source_key,
+            )
+        return info
+
+    def _of_version(self, info: ObjectInfo) -> UploadResult:
+        self._progress.total = info.size
+        self._progress.started()
+        limit = self._store.limits.max_copy
+        threshold = self._options.multipart_threshold
+        is_small = info.size <= limit and (threshold is None or info.size < max(1, threshold))
+        return self._at_once(info) if is_small else self._in_parts(info)
+
+    def _at_once(self, info: ObjectInfo) -> UploadResult:
+        try:
+            stored = self._store.copy(
+                self._source_key,
+                self._key,
+                if_match=info.etag,
+                headers=self._headers.of_object if self._headers else None,
+                forbid_overwrite=self._options.forbid_overwrite,
+            )
+        except Exception as error:
+            self._teller.tell(Type.COMPLETE_FAILED, error=error)
+            raise
+        self._teller.tell(Type.COMPLETED)
+        return self._result(info, stored)
+
+    def _in_parts(self, info: ObjectInfo) -> UploadResult:
+        if self._known is not None:  # a listing does not say what is stored beside the bytes
+            info = self._source.head(self._source_key, version_id=self._options.version_id)
+        size = determine_part_size(info.size, self._options.part_size, limits=self._store.limits)
+        memory = UploadMemory(
+            self._store,
+            self._key,
+            plan=lambda part_size: self._plan(info, part_size),
+            path=self._checkpoint_path,
+            find=lambda: None,
+            teller=self._teller,
+        )
+        with memory.opened(size, is_kept=self._options.checkpoint) as remembered:
+            try:
+                return self._once(info, remembered)
+            except BaseException as error:
+                is_aborted = isinstance(error, TransferCancelled) and self._hooks.cancel.is_abort
+                is_useless = isinstance(error, PreconditionFailed | Damaged)
+                if not remembered.is_kept or is_aborted or is_useless:
+                    memory.abandon(remembered)
+                raise
+
+    def _once(self, info: ObjectInfo, remembered: Remembered) -> UploadResult:
+        checkpoint = remembered.checkpoint
+        threads = max(1, self._options.num_threads)
+        workers: Workers
+        workers = ThreadWorkers(threads, "ossfs-copy") if threads > 1 else InlineWorkers()
+        resumed = 0
+
+        def count(part: Part) -> None:
+            nonlocal resumed
+            if part.number not in self._copied:
+                resumed += 1
+                self._progress.there(part.size)
+
+        upload = MultipartUpload(
+            store=self._store,
+            workers=workers,
+            key=self._key,
+            headers=self._headers.of_object if self._headers else info.headers,
+            pieces=list(self._pieces(info, remembered.part_size)),
+            checkpoint=checkpoint,
+            opened=lambda: self._opened(info, checkpoint),
+            on_part=count,
+            is_cancelled=self._is_cancelled,
+            is_current=lambda _: True,  # the version is pinned: its bytes do not change
+            forbid_overwrite=self._options.forbid_overwrite,
+            window=max(1, threads),
+        )
+        try:
+            stored = upload.run()
+        finally:
+            workers.close(cancel=True)
+        if stored.crc64 is not None and info.crc64 not in {None, stored.crc64}:
+            raise Damaged(f"the copy's CRC-64 is {stored.crc64}, the source's {info.crc64}")
+        self._teller.tell(Type.COMPLETED)
+        upload_id = checkpoint.upload_id or ""
+        remembered.forget()
+        return replace(self._result(info, stored), upload_id=upload_id, parts_resumed=resumed)
+
+    def _pieces(self, info: ObjectInfo, part_size: int) -> Iterator["_WatchedCopy"]:
+        for number, extent in spans(Extent(0, info.size), part_size):
+            yield _WatchedCopy(number, extent, self._source_key, info.etag, self._send)
+
+    def _send(self, piece: CopiedPiece, store: ObjectStore, key: str, upload_id: str) -> Part:
+        """Have a part copied; called by its thread."""
+        event = PartEvent(piece.number, piece.extent.start, piece.size)
+        self._hooks.cancel.check()
+        self._copied.add(piece.number)
+        try:
+            part = CopiedPiece(piece.number, piece.extent, piece.source, piece.etag).send(
+                store, key, upload_id
+            )
+        except BaseException as error:
+            self._teller.tell_failed_part(event, error)
+            raise
+        self._progress.moved(piece.size)
+        self._teller.tell(Type.PART_DONE, part=replace(event, etag=part.etag, crc64=part.crc64))
+        return part
+
+    def _opened(self, info: ObjectInfo, checkpoint: Checkpoint) -> str:
+        before = checkpoint.upload_id
+        headers = self._headers.of_object if self._headers else info.headers
+        try:
+            upload_id = open_upload(self._store, checkpoint, self._key, headers)
+        except Exception as error:
+            self._teller.tell(Type.CREATE_FAILED, error=error)
+            raise
+        self._teller.knows(upload_id=upload_id)
+        if upload_id != before:
+            self._teller.tell(Type.CREATED)
+        return upload_id
+
+    def _is_cancelled(self) -> bool:
+        self._hooks.cancel.check()
+        return False
+
+    def _plan(self, info: ObjectInfo, part_size: int) -> CopyPlan:
+        given: Mapping[str, str] = self._options.headers or {}
+        return CopyPlan(
+            operation="copy",
+            place=self._store.place,
+            bucket=self._store.name,
+            key=self._key,
+            source_bucket=self._source.name,
+            source_key=self._source_key,
+            version_id=self._options.version_id or "",
+            size=info.size,
+            etag=info.etag,
+            said=digest_of(given),
+            part_size=part_size,
+        )
+
+    def _checkpoint_path(self) -> Path:
+        version = self._options.version_id or ""
+        source = f"{self._source.place}\n{self._source_key}\n{version}"
+        return self._options.store.path("copy", source, f"{self._store.place}\n{self._key}")
+
+    def _result(self, info: ObjectInfo, stored: Stored) -> UploadResult:
+        return UploadResult(
+            etag=stored.etag,
+            crc64=stored.crc64,
+            version_id=stored.version_id,
+            size=info.size,
+            parts_sent=len(self._copied),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _WatchedCopy(CopiedPiece):
+    """A part that is asked for by `deliver`."""
+
+    deliver: Callable[[CopiedPiece, ObjectStore, str, str], Part]
+
+    def send(self, store: ObjectStore, key: str, upload_id: str) -> Part:
+        """Have the range copied."""
+        return self.deliver(self, store, key, upload_id)
