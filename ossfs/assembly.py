@@ -32,6 +32,7 @@ from ossfs.store.api import ObjectStore
 from ossfs.store.credentials import CredentialsProvider
 from ossfs.store.transport import HttpTransport
 from ossfs.transfer.workers import ThreadWorkers, Workers
+from ossfs.vfs.ahead import ListingAhead
 from ossfs.vfs.asking import Asking
 from ossfs.vfs.descriptions import Descriptions
 from ossfs.vfs.directories import Directories
@@ -400,6 +401,10 @@ def _tree(config: MountConfig, parts: Parts, attributes: KeptAttributes) -> Tree
     )
     keys = Keys(config.url.prefix, max_key=parts.store.limits.max_key)
     nodes = NodeTable()
+    asked = Asked()
+    ahead = ListingAhead(
+        directories=directories, asked=asked, workers=parts.read_workers, clock=parts.clock
+    )
     descriptions = Descriptions(
         store=parts.store,
         top=keys.prefix,
@@ -410,13 +415,15 @@ def _tree(config: MountConfig, parts: Parts, attributes: KeptAttributes) -> Tree
         clock=parts.clock,
         attr_ttl_s=cache.attr_ttl_s,
         dir_ttl_s=cache.dir_ttl_s,
-        asked=Asked(),
+        asked=asked,
+        ahead=ahead,
         workers=parts.read_workers,
     )
     return Tree(
         keys=keys,
         directories=directories,
         descriptions=descriptions,
+        ahead=ahead,
         nodes=nodes,
         inodes=InodeNumbers(),
         defaults=Defaults(

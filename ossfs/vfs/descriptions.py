@@ -19,6 +19,7 @@ from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey
 from ossfs.store.api import Headers, ObjectInfo, ObjectStore
 from ossfs.transfer.workers import Workers
+from ossfs.vfs.ahead import ListingAhead
 from ossfs.vfs.asking import AUTO, HEAD, LIST, Asking, is_posix
 from ossfs.vfs.directories import Directories, Entry
 from ossfs.vfs.keys import split
@@ -48,6 +49,7 @@ class Descriptions:
         attr_ttl_s: float,
         dir_ttl_s: float,
         asked: Asked,
+        ahead: ListingAhead,
         workers: Workers,
     ) -> None:
         self.objects = objects
@@ -60,8 +62,9 @@ class Descriptions:
         self._clock = clock
         self._dir_ttl_s = dir_ttl_s
         self.asked = asked
+        self._ahead = ahead
         self.walks = Walks(
-            ask=self._ask,
+            ask=self._ask_ahead,
             following=self._following,
             asked=asked,
             workers=workers,
@@ -196,8 +199,10 @@ class Descriptions:
         )
 
     def _following(self, key: str, count: int) -> Sequence[str]:
-        """Return up to `count` files behind `key` in the listing of which nothing is known."""
+        """Return up to `count` keys behind `key` in the listing of which nothing is known."""
         directory, name = split(key)
+        if key.endswith("/"):
+            return self._directories_behind(directory, key, count)
         listed = self._directories.listed(directory)
         behind = next((at for at, (other, _) in enumerate(listed, 1) if other == name), len(listed))
         unknown = (
@@ -208,6 +213,19 @@ class Descriptions:
             and self._match(directory + other, entry) is None
         )
         return tuple(islice(unknown, count))
+
+    def _directories_behind(self, parent: str, directory: str, count: int) -> Sequence[str]:
+        unknown = (
+            one
+            for one in self._directories.directories_in(parent)
+            if one > directory
+            and not self._directories.is_listed(one)
+            and self.objects.get(one) is None
+        )
+        return tuple(islice(unknown, count))
+
+    def _ask_ahead(self, key: str) -> Known:
+        return self._look_for_marker(key) if key.endswith("/") else self._ask(key)
 
     def _ask(self, key: str) -> Known:
         known = self._described(self._store.head(key))
@@ -244,28 +262,38 @@ class Descriptions:
             entry = self._directories.marker(directory)
             modified_ns = None if entry is None else entry.modified_ns
             return Known("", 0, modified_ns, None, self._clock.monotonic())
+        if known is None and self.asked.wait(directory):
+            known = self._known_marker(directory)
         if known is None:
+            self.walks.missed(directory)
             known = self._look_for_marker(directory)
         return known if known.etag else None
 
     def _known_marker(self, directory: str) -> Known | None:
-        """Return what is known of the marker that a listing shows, or that was seen lately."""
+        """
+        Return what is known of the marker that a listing shows, or that was seen lately.
+
+        The first question is the listing: it is needed next, and tells as much of a marker
+        that is known as a HEAD would.
+        """
         entry = self._directories.marker(directory)
-        known = self.objects.get(directory)
-        if entry is None and known is not None and known.headers is not None:
-            if self._clock.monotonic() - known.checked < self._dir_ttl_s:
-                return known
-            if known.etag:  # a listing tells as much as a HEAD would, and what is in there
-                self._directories.list_anew(directory)
-                if self._directories.has_marker(directory) is False:
-                    return Known("", 0, None, Headers(), self._clock.monotonic())
-                entry = self._directories.marker(directory)
+        known = self.objects.get(directory) if entry is None else None
+        if known is not None and self._clock.monotonic() - known.checked < self._dir_ttl_s:
+            return known
+        is_listed = entry is not None or self._directories.is_listed(directory)
+        if not is_listed and self._ahead.looked_at(directory):
+            if self._directories.has_marker(directory) is False:
+                return self._no_marker()
+            entry = self._directories.marker(directory)
         return None if entry is None else self._match(directory, entry)
 
     def _look_for_marker(self, directory: str) -> Known:
         try:
             return self._ask(directory)
         except NoSuchKey:
-            known = Known("", 0, None, Headers(), self._clock.monotonic())
+            known = self._no_marker()
             self.objects.put(directory, known)
             return known
+
+    def _no_marker(self) -> Known:
+        return Known("", 0, None, Headers(), self._clock.monotonic())

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 MAX_DIRECTORIES = 10_000
 PAGE = 1000
+FIRST_PAGE_S = 2.0  # after a first page was listed, the others are listed behind it
 
 
 class Entry(NamedTuple):
@@ -70,6 +71,17 @@ class _State:
     """The directory's own object, or its absence; None: not known."""
     subdirectories: int | None = None
     """How many of the entries are directories; None: not counted."""
+    first: "_First | None" = None
+    """The first page, if it did not hold everything, until somebody reads the others."""
+
+
+class _First(NamedTuple):
+    """The first page of a large directory; monotonic seconds."""
+
+    started: float
+    token: str | None
+    entries: dict[str, Entry]
+    marker: Entry | None
 
 
 class Directories:
@@ -114,11 +126,37 @@ class Directories:
             state = self._state_locked(directory)
             if state.entries is not None and now < state.listed + self._ttl_s:
                 return dict(state.entries)
+            is_large = now < state.large_until
+        if not is_large:
+            entries = self._once((directory, ""), lambda: self._list_first_page(directory))
+            if entries is not None:
+                return dict(entries)
         return dict(self._once((directory, "/"), lambda: self._list_all(directory)))
 
     def list_anew(self, directory: str) -> None:
         """Ask for the first page of a directory's listing, unless somebody is asking for it."""
         self._once((directory, ""), lambda: self._list_first_page(directory))
+
+    def list_below(self, directory: str) -> None:
+        """Do the same, and list all that is below it, if that fits into one answer."""
+        if not self.is_listed(directory):
+            self._once((directory, ""), lambda: self._list_below(directory))
+
+    def is_listed(self, directory: str) -> bool:
+        """Say whether nothing is to be asked to look a name up."""
+        now = self._clock.monotonic()
+        with self._lock:
+            state = self._state_locked(directory)
+            is_known = state.entries is not None and now < state.listed + self._ttl_s
+            return is_known or now < state.large_until
+
+    def directories_in(self, directory: str) -> list[str]:
+        """Return the keys of the directories in one, in order, if it was listed; asks nothing."""
+        with self._lock:
+            entries = self._state_locked(directory).entries or {}
+            return sorted(
+                f"{directory}{name}/" for name, one in entries.items() if one.is_directory
+            )
 
     def listed(self, directory: str) -> list[tuple[str, Entry]]:
         """Return the entries in the order of the listing, if there was one; asks nothing."""
@@ -279,6 +317,21 @@ class Directories:
         """List up to 1000 entries; return all if there are not more."""
         started = self._clock.monotonic()
         page = self._store.list(directory, delimiter="/", max_keys=PAGE)
+        return self._take_first_page(directory, page, started)
+
+    def _list_below(self, directory: str) -> dict[str, Entry] | None:
+        """Do the same, and know all that is below it when the answer says so."""
+        started = self._clock.monotonic()
+        page = self._store.list(directory, max_keys=PAGE)
+        if page.next_token is not None:
+            return self._list_first_page(directory)
+        self.saw_all_below(directory, {item.key: item for item in page.objects}, started)
+        with self._lock:
+            return dict(self._state_locked(directory).entries or {})
+
+    def _take_first_page(
+        self, directory: str, page: ListPage, started: float
+    ) -> dict[str, Entry] | None:
         entries, marker = read_page(page, directory)
         with self._lock:
             state = self._state_locked(directory)
@@ -286,6 +339,7 @@ class Directories:
                 self._install_locked(state, entries, started, marker)
                 return dict(entries)
             state.large_until = started + self._ttl_s
+            state.first = _First(started, page.next_token, entries, marker)
             self._mark_locked(state, marker, started)  # its key sorts first
             for name, entry in entries.items():
                 if name not in state.single or state.single[name].at < started:
@@ -293,22 +347,29 @@ class Directories:
         return None
 
     def _list_all(self, directory: str) -> dict[str, Entry]:
-        started = self._clock.monotonic()
-        entries: dict[str, Entry] = {}
-        marker: Entry | None = None
-        token = None
+        started, token, entries, marker = self._begin(directory)
         while True:
             page = self._store.list(directory, delimiter="/", token=token, max_keys=PAGE)
             more, found = read_page(page, directory)
             for name, entry in more.items():
                 entries[name] = _joined(entries.get(name), entry)
             marker = marker or found
-            if page.next_token is None:
-                break
             token = page.next_token
+            if token is None:
+                break
         with self._lock:
             self._install_locked(self._state_locked(directory), entries, started, marker)
             return dict(entries)
+
+    def _begin(self, directory: str) -> "_First":
+        """Return the first page of a large directory, if that was asked for right before."""
+        now = self._clock.monotonic()
+        with self._lock:
+            state = self._state_locked(directory)
+            first, state.first = state.first, None
+        if first is None or now > first.started + FIRST_PAGE_S:
+            return _First(now, None, {}, None)
+        return first
 
     def _install_locked(
         self, state: _State, entries: dict[str, Entry], started: float, marker: Entry | None

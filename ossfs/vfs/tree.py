@@ -18,6 +18,7 @@ from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey
 from ossfs.store.api import Headers
+from ossfs.vfs.ahead import ListingAhead
 from ossfs.vfs.descriptions import Descriptions
 from ossfs.vfs.directories import DIRECTORY, Directories, Entry
 from ossfs.vfs.directory_times import DirectoryTimes
@@ -69,6 +70,7 @@ class Tree:
         keys: Keys,
         directories: Directories,
         descriptions: Descriptions,
+        ahead: ListingAhead,
         nodes: NodeTable,
         inodes: InodeNumbers,
         defaults: Defaults,
@@ -78,6 +80,7 @@ class Tree:
         self.directories = directories
         self.descriptions = descriptions
         self.objects = descriptions.objects
+        self.ahead = ahead
         self.nodes = nodes
         self.inodes = inodes
         self.defaults = defaults
@@ -109,7 +112,9 @@ class Tree:
             return Found(key + "/", DIRECTORY)
         if self.hidden.covers(key):
             return None
-        entry = self._seen(key, self.directories.lookup(*split(key)))
+        directory, name = split(key)
+        self.ahead.looked_into(directory)
+        entry = self._seen(key, self.directories.lookup(directory, name))
         if entry is None:
             return None
         return Found(key + "/" if entry.is_directory else key, entry)
@@ -145,9 +150,10 @@ class Tree:
 
     def _stat_directory(self, directory: str) -> Stat:
         """Count the links of a directory: from its parent, from itself, from each one in it."""
+        attributes = self.directory_attributes(directory)
         inside = self.directories.subdirectories(directory)
         links = UNCOUNTED if inside is None else 2 + inside
-        return Stat(self._ino(directory), 0, links, self.directory_attributes(directory))
+        return Stat(self._ino(directory), 0, links, attributes)
 
     def stat_node(self, node: FileNode) -> Stat:
         """Return the attributes of a file that is open or changed."""
@@ -158,6 +164,7 @@ class Tree:
     def list(self, directory: str) -> dict[str, Listed]:
         """Return the names in a directory."""
         names = {}
+        self.ahead.looked_into(directory)
         entries = self.directories.entries(directory)
         kind_of = self.descriptions.kinds(directory)
         for name, listed in entries.items():

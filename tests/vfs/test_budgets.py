@@ -206,9 +206,45 @@ def test_ls_of_many(core, sh, cost):
     """One request for a thousand entries, sizes and times included."""
     for n in range(2001):
         core.put(f"d/{n:04}", b"")
-    sh.stat("/d")
+    sh.stat("/")
+    sh.exists("/no")
 
-    assert ["list"] * 3 == cost(lambda: [sh.stat(f"/d/{name}") for name in sh.listdir("/d")])
+    def look():
+        sh.stat("/d")
+        for name in sh.listdir("/d"):
+            sh.stat(f"/d/{name}")
+
+    assert ["list"] * 3 == cost(look)
+
+
+def test_find(core, sh, cost):
+    """One request for each directory, although it is looked at before it is looked into."""
+    for d in range(10):
+        for n in range(500):
+            core.put(f"d{d}/{n:04}", b"")
+    sh.exists("/no")
+
+    def find(path):
+        for name in sh.listdir(path.rstrip("/") or "/"):
+            if sh.is_dir(f"{path}{name}"):
+                find(f"{path}{name}/")
+
+    assert ["list"] * 10 == cost(lambda: find("/"))
+
+
+def test_a_tree_of_small_directories(core, sh, cost):
+    """What fits into one answer comes with one, once somebody walks through them."""
+    for d in range(9):
+        for e in range(9):
+            core.put(f"d{d}/e{e}/f", b"")
+    sh.exists("/no")
+
+    def find(path):
+        for name in sh.listdir(path.rstrip("/") or "/"):
+            if sh.is_dir(f"{path}{name}"):
+                find(f"{path}{name}/")
+
+    assert len(cost(lambda: find("/"))) <= 9 + 9
 
 
 def test_attributes_of_files_that_others_made(core, cost):
