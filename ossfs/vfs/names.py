@@ -250,6 +250,7 @@ class Names:
                 self._keep_parent(node.key)
                 self._tree.content_changed(node.key)
                 self._files.unlinking.hide(node, key)
+                self._tree.inodes.renamed(old.key, key)  # who gets the name is another file
                 return
             self._keep_parent_without(node.key, key)
             # Its time of change moves, as on a local disk: that goes along with the copy.

@@ -83,3 +83,19 @@ def test_a_crash_after_a_rename_that_failed(core, life, sh, both):
         pass
     assert {"f": OLD} == core.objects()
     core.assert_nothing_left()
+
+
+def test_a_hidden_file_keeps_its_number(sh):
+    """Who gets its name is another file, also to the kernel's pages."""
+    sh.write("/f", b"old")
+    fd = sh.open("/f", os.O_RDONLY)
+    other = sh.open("/f", os.O_RDONLY)
+    number = sh.fstat(fd).st_ino
+    sh.rename("/f", "/.fuse_hidden1")
+    sh.write("/f", b"new")
+
+    assert number == sh.fstat(fd).st_ino != sh.stat("/f").st_ino
+    assert b"new" == sh.read("/f")
+    assert b"old" == sh.pread(fd, 9, 0)
+    sh.close(fd)
+    sh.close(other)
