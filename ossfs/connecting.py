@@ -33,6 +33,7 @@ from ossfs.store.dialects.base import Dialect
 from ossfs.store.dialects.oss import oss_dialect
 from ossfs.store.dialects.s3 import s3_dialect
 from ossfs.store.dialects.tos import tos_dialect
+from ossfs.store.interrupts import InterruptibleClock
 from ossfs.store.metered import Metered
 from ossfs.store.retrying import Retrying, RetryOptions
 from ossfs.store.transport import HttpTransport, TransportOptions
@@ -172,7 +173,7 @@ class ConnectedBucket(Retrying):
     """
 
     def __init__(self, store: ObjectStore, config: MountConfig, transport: HttpTransport) -> None:
-        super().__init__(store, options=retry_options(config))
+        super().__init__(store, options=retry_options(config), clock=InterruptibleClock())
         self._transport = transport
 
     def __repr__(self) -> str:

@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from requests import PreparedRequest, utils
 from requests.adapters import HTTPAdapter
@@ -42,6 +42,7 @@ from urllib3.exceptions import TimeoutError as AnyTimeoutError
 
 from ossfs.crc64 import crc64
 from ossfs.errors import StoreError, TimedOut, Unreachable, Untrusted
+from ossfs.store import interrupts
 from ossfs.store.addressing import Origin, is_loopback
 from ossfs.store.api import Body
 from ossfs.store.bodies import leaving
@@ -251,12 +252,14 @@ class HttpResponse:
 
     def finish(self) -> None:
         """Give the connection back to the pool."""
+        interrupts.off()
         if not self._raw.closed:  # an empty body, which nobody had a reason to read
             self._raw.drain_conn()
         self._raw.release_conn()
 
     def discard(self) -> None:
         """Give the connection up without reading the body."""
+        interrupts.off()
         self._raw.close()
         self._raw.release_conn()
 
@@ -294,6 +297,11 @@ class _Connection(HTTPConnection):
     def connect(self) -> None:
         super().connect()
         _thread.has_connected = True
+        interrupts.on(self.sock)
+
+    def putrequest(self, *arguments: Any, **more: Any) -> None:
+        interrupts.on(self.sock)
+        super().putrequest(*arguments, **more)
 
 
 class _TlsConnection(HTTPSConnection):
@@ -304,6 +312,11 @@ class _TlsConnection(HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         _thread.has_connected = True
+        interrupts.on(self.sock)
+
+    def putrequest(self, *arguments: Any, **more: Any) -> None:
+        interrupts.on(self.sock)
+        super().putrequest(*arguments, **more)
 
 
 class _Adapter(HTTPAdapter):

@@ -2,13 +2,17 @@
 Stopping a transfer from another thread, a callback, or a signal handler.
 
 A `Cancel` is given to one or more transfers. They look at it before each piece of at most
-some 100 KiB, while they wait for a rate limit, and while they wait for each other.
+some 100 KiB, while they wait for a rate limit, for each other, or between attempts; and the
+connections on which requests wait for a store that does not answer are shut down.
 
 Threads: every method may be called from any thread. `cancel` takes no lock, so that a
 signal handler may call it whatever the interrupted thread holds.
 """
 
+import contextlib
+import threading
 import time
+from socket import SHUT_RDWR, socket
 
 from ossfs.errors import TransferCancelled
 
@@ -21,6 +25,7 @@ class Cancel:
 
     def __init__(self) -> None:
         self._is_abort: bool | None = None  # one attribute: it is set in one step
+        self._connections: dict[int, socket] = {}  # of each thread; every step on it is one
 
     def __repr__(self) -> str:
         state = {None: "not cancelled", False: "stop and keep", True: "abort"}[self._is_abort]
@@ -35,6 +40,16 @@ class Cancel:
         turn keeping into aborting, not the other way round.
         """
         self._is_abort = abort or bool(self._is_abort)
+        for connection in list(self._connections.values()):
+            with contextlib.suppress(OSError):  # it has ended by itself
+                connection.shutdown(SHUT_RDWR)
+
+    def holds(self, connection: socket | None) -> None:
+        """Hear which connection this thread's request is on; see `ossfs.store.interrupts`."""
+        if connection is None:
+            self._connections.pop(threading.get_ident(), None)
+        else:
+            self._connections[threading.get_ident()] = connection
 
     @property
     def is_cancelled(self) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from ossfs.errors import Damaged, PreconditionFailed, TransferCancelled, TransferError
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectInfo, ObjectStore, Part, Stored
+from ossfs.store.interrupts import serving
 from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
 from ossfs.transfer.headers import sorted_headers
@@ -68,8 +69,9 @@ class ObjectCopy:
         StoreError.
         """
         try:
-            self._hooks.cancel.check()
-            result = self._of_version(self._described())
+            with serving(self._hooks.cancel):
+                self._hooks.cancel.check()
+                result = self._of_version(self._described())
         except BaseException as error:
             if isinstance(error, TransferError):
                 error.bucket, error.key = self._store.name, self._key
@@ -185,9 +187,9 @@ class ObjectCopy:
         self._hooks.cancel.check()
         self._copied.add(piece.number)
         try:
-            part = CopiedPiece(piece.number, piece.extent, piece.source, piece.etag).send(
-                store, key, upload_id
-            )
+            plain = CopiedPiece(piece.number, piece.extent, piece.source, piece.etag)
+            with serving(self._hooks.cancel):
+                part = plain.send(store, key, upload_id)
         except BaseException as error:
             self._teller.tell_failed_part(event, error)
             raise

@@ -27,6 +27,7 @@ from ossfs.errors import (
 )
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectInfo, ObjectStore
+from ossfs.store.interrupts import serving
 from ossfs.transfer.download_memory import AlreadyThere, DownloadMemory, Received
 from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
@@ -82,8 +83,9 @@ class FileDownload:
         any StoreError. What a later run needs is left behind, if there is a checkpoint.
         """
         try:
-            self._hooks.cancel.check()
-            result = self._until_unchanged()
+            with serving(self._hooks.cancel):
+                self._hooks.cancel.check()
+                result = self._until_unchanged()
         except BaseException as error:
             placed = self._placed(error)
             self._progress.failed(placed)
@@ -207,7 +209,8 @@ class FileDownload:
         event = PartEvent(span.number, span.extent.start, span.extent.size)
         meter = Meter(self._progress, self._hooks.cancel, self._hooks.limiter)
         try:
-            value = self._received(received, info, span, meter)
+            with serving(self._hooks.cancel):
+                value = self._received(received, info, span, meter)
         except BaseException as error:
             meter.began()
             self._teller.tell_failed_part(event, error)

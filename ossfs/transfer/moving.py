@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ossfs.errors import TransferError
 from ossfs.store.api import Body, ObjectStore
 from ossfs.store.bodies import WatchedBody
+from ossfs.store.interrupts import serving
 from ossfs.transfer.options import BLOCK_SIZE, Hooks
 from ossfs.transfer.progress import Meter, Progress, at_once
 
@@ -36,6 +37,12 @@ class Moving:
             self.progress.failed(error)
             raise
         self.progress.succeeded()
+
+    @contextlib.contextmanager
+    def done_here(self) -> Iterator[None]:
+        """Do the same for what is done in this thread, whose requests end when it is stopped."""
+        with self.told(), serving(self.hooks.cancel):
+            yield
 
     def meter(self) -> Meter:
         """Return what counts one part."""

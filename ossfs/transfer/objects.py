@@ -46,7 +46,7 @@ def put_object(
     hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
     with body_from(data) as body:
         moving = Moving(bucket, key, body.size, hooks)
-        with moving.told():
+        with moving.done_here():
             stored = found.applied(bucket).put(
                 key,
                 moving.watched(body),
@@ -80,7 +80,7 @@ def append_object(
     hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
     with body_from(data) as body:
         moving = Moving(bucket, key, body.size, hooks)
-        with moving.told():
+        with moving.done_here():
             at = _end_of(store, key) if position is None else position
             return store.append(key, at, moving.watched(body), found.of_object)
 

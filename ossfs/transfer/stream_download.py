@@ -26,6 +26,7 @@ from ossfs.errors import (
 )
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectInfo, ObjectStore
+from ossfs.store.interrupts import serving
 from ossfs.transfer.cancel import LOOK_EVERY_S, Cancel
 from ossfs.transfer.events import DataCallback, ProgressCallback
 from ossfs.transfer.headers import sorted_headers
@@ -144,15 +145,16 @@ def _piece(
         at += len(data)
 
     try:
-        store.get_into(
-            info.key,
-            write,
-            span.extent,
-            if_match=info.etag,
-            unmodified_since_ns=info.modified_ns,
-            version_id=version_id,
-            at_once=at_once(BLOCK_SIZE, moving.hooks.limiter),
-        )
+        with serving(moving.hooks.cancel):
+            store.get_into(
+                info.key,
+                write,
+                span.extent,
+                if_match=info.etag,
+                unmodified_since_ns=info.modified_ns,
+                version_id=version_id,
+                at_once=at_once(BLOCK_SIZE, moving.hooks.limiter),
+            )
     except (PreconditionFailed, NoSuchKey) as error:
         meter.began()
         raise RemoteChanged(

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from ossfs.errors import StoreError
 from ossfs.extents import Extent
 from ossfs.store.api import Body, BytesBody, ObjectStore, Part
+from ossfs.store.interrupts import serving
 from ossfs.transfer.cancel import Cancel
 from ossfs.transfer.events import DataCallback, ProgressCallback
 from ossfs.transfer.headers import SortedHeaders, sorted_headers
@@ -62,7 +63,7 @@ def upload_object(
         with body_from(data) as body:
             moving = Moving(bucket, key, body.size, hooks)
             is_small = body.size < max(1, multipart_threshold)
-            with moving.told():
+            with moving.done_here():
                 if is_small and body.size <= store.limits.max_put:
                     return upload.whole(body, moving)
                 size = determine_part_size(body.size, part_size, limits=store.limits)
@@ -72,7 +73,7 @@ def upload_object(
     limits = store.limits
     plan = PartPlan(min(max(part_size, limits.min_part), limits.max_part), limits)
     parts = parts_from(data, (slot.extent.size for slot in plan.slots(plan.max_size)))
-    with moving.told():
+    with moving.done_here():
         first = next(parts, b"")
         if len(first) < min(plan.first_size, max(1, multipart_threshold)):
             return upload.whole(BytesBody(memoryview(first)), moving)
@@ -119,7 +120,7 @@ class _PartsUpload:
                 self._key, upload_id, parts, forbid_overwrite=self._forbid_overwrite
             )
         except BaseException:
-            with contextlib.suppress(StoreError):
+            with contextlib.suppress(StoreError), serving(None):
                 self._store.abort_upload(self._key, upload_id)
             raise
         return UploadResult(
@@ -136,7 +137,8 @@ class _PartsUpload:
     ) -> None:
         def send(numbered: tuple[int, Body]) -> Part:
             number, body = numbered
-            return send_part(self._store, self._key, upload_id, number, moving.watched(body))
+            with serving(moving.hooks.cancel):
+                return send_part(self._store, self._key, upload_id, number, moving.watched(body))
 
         workers: Workers
         workers = (

@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from ossfs.errors import StoreError
 from ossfs.store.api import ObjectStore
+from ossfs.store.interrupts import serving
 from ossfs.transfer.checkpoints import CheckpointFile, Loaded, Unusable
 from ossfs.transfer.copy import UnrecordedCheckpoint
 from ossfs.transfer.events import TransferEventType as Type
@@ -113,7 +114,7 @@ class UploadMemory:
         """Leave nothing behind, as far as the store can be reached."""
         upload_id = remembered.checkpoint.upload_id
         if upload_id is not None:
-            with contextlib.suppress(StoreError):
+            with contextlib.suppress(StoreError), serving(None):
                 self._store.abort_upload(self._key, upload_id)
         remembered.forget()
 

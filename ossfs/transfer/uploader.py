@@ -31,6 +31,7 @@ from ossfs.errors import (
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectStore, Part, Said, Stored
 from ossfs.store.bodies import WatchedBody
+from ossfs.store.interrupts import serving
 from ossfs.store.resolving import CompletionUnknown
 from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
@@ -91,8 +92,9 @@ class FileUpload:
         """
         self._progress.started()
         try:
-            self._hooks.cancel.check()
-            result = self._put() if self._is_small() else self._in_parts()
+            with serving(self._hooks.cancel):
+                self._hooks.cancel.check()
+                result = self._put() if self._is_small() else self._in_parts()
         except BaseException as error:
             placed = self._placed(error)
             self._progress.failed(placed)
@@ -246,7 +248,8 @@ class FileUpload:
         body = WatchedBody(piece.open_body(), meter.began, meter.passing, self._at_once())
         watched = SentPiece(piece.number, piece.extent, lambda: body)
         try:
-            part = self._sent_part(watched, store, key, upload_id)
+            with serving(self._hooks.cancel):
+                part = self._sent_part(watched, store, key, upload_id)
         except BaseException as error:
             meter.began()
             self._teller.tell_failed_part(event, error)

@@ -1,0 +1,136 @@
+"""A transfer that is cancelled does not wait for a store that is silent."""
+
+import io
+import os
+import signal
+import threading
+from functools import partial
+
+import pytest
+
+import ossfs
+from ossfs.errors import NoSuchKey, TransferCancelled
+
+MIB = 1 << 20
+CONTENT = os.urandom(1 * MIB) * 11
+HOUR_S = 3600
+
+pytestmark = pytest.mark.timeout(30)  # what does not end at once takes longer
+
+
+@pytest.fixture(params=["oss", "tos", "s3"])
+def bucket(request, emulator, bucket_name):
+    """Open a bucket that waits for an hour, and tries again as long."""
+    with ossfs.connect(
+        f"{request.param}://{bucket_name}", endpoint=emulator.endpoint, region="cn-hangzhou",
+        access_key_id=emulator.key_id, access_key_secret=emulator.secret,
+        read_timeout=HOUR_S, deadline=HOUR_S,
+    ) as opened:  # fmt: skip
+        yield opened
+
+
+@pytest.fixture
+def moves(bucket, tmp_path, seen):
+    """Return transfers by name, and the operation that the store does for each."""
+    (tmp_path / "up").write_bytes(CONTENT)
+    seen.put("there", CONTENT)
+    kept = {"checkpoint_dir": tmp_path / "kept", "part_size": 5 * MIB}
+    return {
+        "up": ("UploadPart", partial(ossfs.resumable_upload, bucket, "k", tmp_path / "up", **kept)),
+        "small up": ("PutObject", partial(ossfs.put_object, bucket, "k", b"x")),
+        "stream up": (
+            "UploadPart",
+            partial(ossfs.upload_object, bucket, "k", iter([CONTENT]), part_size=5 * MIB),
+        ),
+        "down": (
+            "GetObject",
+            partial(
+                ossfs.resumable_download, bucket, "there", tmp_path / "down",
+                multiget_threshold=1, **kept,
+            ),
+        ),
+        "stream down": (
+            "GetObject",
+            partial(ossfs.download_to_stream, bucket, "there", io.BytesIO(), part_size=5 * MIB),
+        ),
+    }  # fmt: skip
+
+
+NAMES = ["up", "small up", "stream up", "down", "stream down"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("abort", [False, True])
+def test_a_silent_store(emulator, bucket, moves, poll, name, abort):
+    """The request ends at once, and is not tried again."""
+    operation, move = moves[name]
+    emulator.add_fault("delay", operation=operation, seconds=HOUR_S)
+    emulator.reset_stats()
+    cancel = ossfs.Cancel()
+
+    def stop():
+        poll(lambda: emulator.faults()[0]["hits"] > 0)
+        cancel.cancel(abort=abort)
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with pytest.raises(TransferCancelled):
+        move(cancel=cancel)
+    stopper.join()
+
+    assert emulator.faults()[0]["hits"] <= 4  # threads
+    emulator.clear_faults()
+    with pytest.raises(NoSuchKey):  # other requests of the same thread and bucket go on
+        bucket.head("k")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pause_between_attempts(emulator, bucket, moves, poll, name):
+    """It ends at once: no attempt follows."""
+    operation, move = moves[name]
+    emulator.add_fault(
+        "error", operation=operation, status=503, code="SlowDown",
+        headers={"Retry-After": "50"},  # ranges are given a minute
+    )  # fmt: skip
+    cancel = ossfs.Cancel()
+
+    def stop():
+        poll(lambda: emulator.faults()[0]["hits"] > 0)
+        cancel.cancel()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with pytest.raises(TransferCancelled):
+        move(cancel=cancel)
+    stopper.join()
+
+
+def test_a_signal_handler_may_cancel(emulator, bucket, moves):
+    """Python runs it in the main thread, which waits for the transfer at the time."""
+    operation, move = moves["up"]
+    emulator.add_fault("delay", operation=operation, seconds=HOUR_S)
+    cancel = ossfs.Cancel()
+    before = signal.signal(signal.SIGUSR1, lambda *_: cancel.cancel())
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
+    timer.start()
+    try:
+        with pytest.raises(TransferCancelled):
+            move(cancel=cancel)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_slow_limit(bucket, tmp_path):
+    """Bytes that wait for an hour until they may pass."""
+    (tmp_path / "f").write_bytes(CONTENT)
+    cancel = ossfs.Cancel()
+    timer = threading.Timer(0.1, cancel.cancel)
+    timer.start()
+
+    with pytest.raises(TransferCancelled):
+        ossfs.resumable_upload(
+            bucket, "k", tmp_path / "f", part_size=5 * MIB, checkpoint_dir=tmp_path / "kept",
+            limiter=ossfs.RateLimiter(1), cancel=cancel,
+        )  # fmt: skip
+    timer.join()
