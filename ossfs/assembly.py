@@ -411,7 +411,7 @@ def _tree(config: MountConfig, parts: Parts, attributes: KeptAttributes) -> Tree
         directories=directories,
         objects=KnownObjects(KNOWN_OBJECTS, attributes),
         nodes=nodes,
-        asking=Asking(posix.attrs),
+        asking=Asking(posix.attrs, parts.clock),
         clock=parts.clock,
         attr_ttl_s=cache.attr_ttl_s,
         dir_ttl_s=cache.dir_ttl_s,

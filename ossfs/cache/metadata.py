@@ -84,7 +84,13 @@ class KnownObjects:
         takes its time from the first listing that shows its etag, unless that is so late
         that somebody may have changed the metadata since; 0 is no time.
         """
-        self._recall(key)
+        with self._lock:
+            known = self._cache.get(key)
+            is_recalled = self._is_recalled_locked(key)
+        if not is_recalled:
+            self._recall(key)
+        elif known is None:
+            return None
         with self._lock:
             known = self._cache.get(key)
             if known is None or known.etag != etag or known.size != size:
@@ -126,12 +132,10 @@ class KnownObjects:
 
     def _recall(self, key: str) -> None:
         """Read what the disk has of the key's directory, if that was not done yet."""
-        if self._kept is None:
-            return
-        directory = _place(key)[0]
         with self._lock:
-            if directory in self._cache.recalled:
+            if self._is_recalled_locked(key) or self._kept is None:
                 return
+        directory = _place(key)[0]
         rows = self._kept.load(directory)
         with self._lock:
             if directory in self._cache.recalled:
@@ -142,6 +146,9 @@ class KnownObjects:
                     self._cache[directory + row.name] = Known(
                         row.etag, row.size, row.modified_ns, row.headers, LONG_AGO, row.made_ns
                     )
+
+    def _is_recalled_locked(self, key: str) -> bool:
+        return self._kept is None or key[: key.rfind("/", 0, -1) + 1] in self._cache.recalled
 
     def _note(self, key: str, known: Known) -> None:
         if self._kept is not None and known.headers is not None and known.etag:

@@ -15,6 +15,7 @@ import threading
 from dataclasses import dataclass
 
 from ossfs.cache.metadata import KnownDirectories
+from ossfs.clock import Clock
 from ossfs.store.api import Headers
 from ossfs.vfs.posix import OURS
 
@@ -22,6 +23,7 @@ AUTO, LIST, HEAD = "auto", "list", "head"
 
 MAX_DIRECTORIES = 10_000
 SAMPLES = 3  # files of a directory that are asked for to see whether that is worth it
+MOMENT_S = 1.0  # for so long the answer is not thought about again
 SMALL = 64  # entries of a directory in which that is done
 
 
@@ -32,13 +34,15 @@ class _Traces:
     is_posix: bool = False
     samples: int = 0
     was_read: bool = False
+    plain_until: float = 0.0
 
 
 class Asking:
     """The rule of one mount: `attrs` is auto, list or head."""
 
-    def __init__(self, attrs: str) -> None:
+    def __init__(self, attrs: str, clock: Clock) -> None:
         self.attrs = attrs
+        self._clock = clock
         self._lock = threading.Lock()  # guards the values in the table
         self._traces: KnownDirectories[_Traces] = KnownDirectories(MAX_DIRECTORIES)
 
@@ -46,6 +50,19 @@ class Asking:
         """Say whether a file of the directory has told that a FUSE client made it."""
         traces = self._traces.get(directory)
         return traces is not None and traces.is_posix
+
+    def is_plain(self, directory: str) -> bool:
+        """Say whether it was found a moment ago that files are shown as they are listed."""
+        traces = self._traces.get(directory)
+        return traces is not None and self._clock.monotonic() < traces.plain_until
+
+    def found_plain(self, directory: str) -> None:
+        """Take note of that."""
+        self._of(directory).plain_until = self._clock.monotonic() + MOMENT_S
+
+    def doubt(self, directory: str) -> None:
+        """Take note that a directory's marker is another one."""
+        self._of(directory).plain_until = 0.0
 
     def samples(self, directory: str, entries: int) -> bool:
         """Say whether a file is to be asked for only to see what the others may have."""
@@ -59,7 +76,8 @@ class Asking:
         traces = self._of(directory)
         with self._lock:
             traces.samples += 1
-            traces.is_posix = traces.is_posix or is_posix(headers)
+            if is_posix(headers):
+                traces.is_posix, traces.plain_until = True, 0.0
 
     def read(self, directory: str) -> None:
         """Take note that all names of a directory were read."""

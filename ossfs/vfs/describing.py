@@ -115,8 +115,19 @@ class Describing:
         return value
 
     def listxattr(self, path: str) -> list[str]:
-        """Return the names that are stored with what the path names."""
-        return sorted(self._xattrs(path))
+        """
+        Return the names that are stored with what the path names.
+
+        `ls -l` asks this of each file: where nobody has stored any, the store is not asked.
+        """
+        found = self._tree.find(path)
+        if found.entry.is_directory or (found.node is not None and found.node.is_described):
+            return sorted(self._xattrs(path))
+        try:
+            known = self._tree.descriptions.shown(found.key, found.entry)
+        except NoSuchKey:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+        return sorted(parse_xattrs(self._tree.attributes(known).foreign.get(HEADER, "")))
 
     def setxattr(self, path: str, name: str, value: bytes, flags: int = 0) -> None:
         """

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from ossfs.cache.metadata import Known, KnownObjects
+from ossfs.cache.metadata import LONG_AGO, Known, KnownObjects
 from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey
 from ossfs.store.api import Headers, ObjectInfo, ObjectStore
@@ -79,13 +79,15 @@ class Descriptions:
         if known is not None:
             return known
         directory = split(key)[0]
-        if self._asks(directory):
-            return self.known(key, entry)
-        if self.asking.attrs == AUTO and self.asking.samples(
-            directory, self._directories.count(directory)
-        ):
-            return self.look(key)
-        return self.listed(key, entry)
+        if not self.asking.is_plain(directory):
+            if self._asks(directory):
+                return self.known(key, entry)
+            if self.asking.attrs == AUTO and self.asking.samples(
+                directory, self._directories.count(directory)
+            ):
+                return self.look(key)
+            self.asking.found_plain(directory)
+        return Known(entry.etag, entry.size, entry.modified_ns or None, None, LONG_AGO)
 
     def known(self, key: str, entry: Entry, *, fresh: bool = False) -> Known:
         """
@@ -109,7 +111,7 @@ class Descriptions:
         if known is not None:
             return known
         checked = self._clock.monotonic() - self._directories.age(*split(key))
-        return Known(entry.etag, entry.size, entry.modified_ns, None, checked)
+        return Known(entry.etag, entry.size, entry.modified_ns or None, None, checked)
 
     def is_old(self, known: Known, key: str) -> bool:
         """Say whether it was longer ago than the attributes' TTL that a version was seen."""
@@ -145,6 +147,8 @@ class Descriptions:
             self.objects.drop(key)
         else:
             self.objects.put(key, known)
+        if key.endswith("/"):
+            self.asking.doubt(key)
         self.show(key, known)
 
     def show(self, key: str, known: Known) -> None:

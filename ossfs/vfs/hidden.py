@@ -47,7 +47,8 @@ class HiddenNames:
 
     def covers(self, key: str) -> bool:
         """Say whether a key is, or is in, a directory that nobody sees."""
-        return any(key.startswith(prefix) for prefix in self._prefixes)
+        prefixes = self._prefixes
+        return bool(prefixes) and any(key.startswith(prefix) for prefix in prefixes)
 
     def unhide(self, key: str) -> None:
         """Let the object of this key be seen: it is another one now, or it is deleted."""
@@ -57,6 +58,8 @@ class HiddenNames:
     def __contains__(self, version: tuple[str, str]) -> bool:
         """Say whether the version (key, etag) is hidden."""
         key, etag = version
+        if not self._names:  # as nearly always
+            return False
         with self._changed:
             hidden = self._names.get(key)
             return hidden is not None and hidden.etag in ("", etag)

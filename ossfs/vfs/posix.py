@@ -17,6 +17,7 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from ossfs.store.api import NOTHING, Headers
 
@@ -90,6 +91,20 @@ def read_attributes(
 ) -> Attributes:
     """Read attributes from what is stored beside an object."""
     metadata = headers.metadata
+    if not metadata:  # as it is in a bucket that other programs have filled
+        kind = (
+            stat.S_IFDIR | defaults.dir_mode if is_directory else stat.S_IFREG | defaults.file_mode
+        )
+        return Attributes(
+            kind & ~defaults.umask,
+            defaults.uid,
+            defaults.gid,
+            modified_ns,
+            modified_ns,
+            modified_ns,
+            content_type=headers.content_type,
+            standard=headers.standard,
+        )
     kind = stat.S_IFDIR if is_directory else file_kind(headers)
     stored = parse_number(metadata.get("mode", ""))
     if stored is None:
@@ -136,12 +151,15 @@ def format_time(time_ns: int) -> str:
 
 def parse_time(text: str, default: int) -> int:
     """Read a time; whole numbers that are not positive count as absent, as in ossfs 1.x."""
+    if not text:
+        return default
     match = re.fullmatch(r"(-?\d{1,12})(?:\.(\d+))?", text)
     if match is None or (match[2] is None and int(match[1]) <= 0):
         return default
     return int(match[1]) * NS + int((match[2] or "")[:9].ljust(9, "0"))
 
 
+@lru_cache(maxsize=1024)
 def parse_number(text: str) -> int | None:
     """Read a number as C's strtol with base 0 does."""
     if re.fullmatch(r"0[0-7]+", text):

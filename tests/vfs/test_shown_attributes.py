@@ -291,3 +291,21 @@ def test_an_open_that_meets_the_last_close(core, life):
         assert 100 == node.pending.size
     finally:
         life.fs._files.closed(node)
+
+
+def test_names_of_extended_attributes(core, life):
+    """They are listed as the rest is shown, because `ls -l` asks for them; a value is asked for."""
+    many(core, "d")
+    sh = life.os
+    sh.listdir("/d")
+    sh.fs.setxattr("/d/007", "user.color", b"red")
+    assert life.mount.drain(None)
+    life.requests()
+
+    assert ["user.color"] == sh.fs.listxattr("/d/007")
+    for name in sh.listdir("/d"):
+        sh.fs.listxattr(f"/d/{name}")
+    assert [] == life.requests()
+    with pytest.raises(OSError, match="No data"):
+        sh.fs.getxattr("/d/008", "user.color")
+    assert ["head"] == life.requests()

@@ -75,9 +75,10 @@ class XmlCodec:
         root = _expected(body, "ListBucketResult")
         decode = _decoder(root)
         objects, prefixes = [], []
+        space = root.tag[: -len("ListBucketResult")]
         for child in root:
             if _name(child) == "Contents":
-                objects.append(_listed(child, decode))
+                objects.append(_listed(child, space, decode))
             elif _name(child) == "CommonPrefixes":
                 prefixes.append(decode(_text(child, "Prefix")))
         token = _text(root, "NextContinuationToken")
@@ -245,18 +246,23 @@ def _more(root: ET.Element, marker: str) -> str | None:
 
 
 def _decoder(root: ET.Element) -> Callable[[str], str]:
-    return unquote_plus if _text(root, "EncodingType") == "url" else str
+    return _unquoted if _text(root, "EncodingType") == "url" else str
 
 
-def _listed(contents: ET.Element, decode: Callable[[str], str]) -> ListedObject:
-    values = {_name(child): child.text or "" for child in contents}
+def _unquoted(text: str) -> str:
+    text = text.replace("%2F", "/")  # nearly all that there is to do, and a tenth of the time
+    return unquote_plus(text) if "%" in text or "+" in text else text
+
+
+def _listed(contents: ET.Element, space: str, decode: Callable[[str], str]) -> ListedObject:
+    values = {child.tag: child.text or "" for child in contents}
     return ListedObject(
-        decode(values["Key"]),
-        int(values["Size"]),
-        values.get("ETag", "").strip('"'),
-        iso_time_ns(values["LastModified"]),
-        values.get("StorageClass", ""),
-        values.get("Type", ""),
+        decode(values[space + "Key"]),
+        int(values[space + "Size"]),
+        values.get(space + "ETag", "").strip('"'),
+        iso_time_ns(values[space + "LastModified"]),
+        values.get(space + "StorageClass", ""),
+        values.get(space + "Type", ""),
     )
 
 
