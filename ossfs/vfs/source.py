@@ -42,8 +42,8 @@ from ossfs.transfer.workers import Workers
 from ossfs.vfs.flights import Flight, Unwanted
 from ossfs.vfs.integrity import Difference, WholeSum, reread
 
-LONG = 4
-"""A demand that is so many times longer than the read is not waited for as a whole."""
+LONG = 512 << 10
+"""A demand that is so much longer than the read is not waited for as a whole."""
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ class Source:
                 if flight is None:
                     flight = self._demanded_locked(at, demand, on_disk)
                 is_mine = flight.claim()
-            is_long = not flight.is_whole and flight.extent.size > LONG * extent.size
+            is_long = not flight.is_whole and flight.extent.size > extent.size + LONG
             if is_mine and not is_long:
                 return self._run(flight).view(at, flight.extent.stop)
             if is_mine:
