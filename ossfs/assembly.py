@@ -67,6 +67,7 @@ from ossfs.writeback.values import UploadStatus
 log = logging.getLogger(__name__)
 
 READ_WORKERS = 32
+WARM = 16  # threads of each kind that are ready from the start
 ATTRIBUTES_NAME = "attributes.db"
 KNOWN_OBJECTS = 200_000  # versions whose metadata is kept in memory, about 1 KB each
 DEFAULT_RESERVE = 1 << 30
@@ -127,6 +128,12 @@ class Mount:
     def serve(self, mountpoint: str, on_ready: Callable[[], None]) -> None:
         """Mount, and serve until unmounted. MountFailed."""
         posix = self._config.posix
+
+        def ready() -> None:
+            for workers in self._workers:
+                workers.warm(WARM)
+            on_ready()
+
         session.run(
             self.fs,
             mountpoint,
@@ -136,7 +143,7 @@ class Mount:
                 "ro": posix.read_only,
                 "nonempty": posix.nonempty,
             },
-            on_ready=on_ready,
+            on_ready=ready,
             capacity=posix.capacity,
             has_xattrs=posix.xattrs,
         )

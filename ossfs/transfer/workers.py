@@ -29,6 +29,10 @@ class Workers(Protocol):
         """
         ...
 
+    def warm(self, count: int) -> None:
+        """Have so many threads ready before there is anything to do."""
+        ...
+
     def close(self, *, cancel: bool) -> None:
         """Finish (or, with `cancel`, forget) what waits, and wait for what is running."""
         ...
@@ -48,6 +52,9 @@ class InlineWorkers:
         else:
             _run(future, function, args)
         return future
+
+    def warm(self, count: int) -> None:
+        """Nothing to do: there are no threads."""
 
     def close(self, *, cancel: bool) -> None:  # noqa: ARG002 - nothing ever waits here
         """Accept no more tasks."""
@@ -92,6 +99,17 @@ class ThreadWorkers:
             self._tasks.append((future, function, args))
             self._changed.notify()
         return future
+
+    def warm(self, count: int) -> None:
+        """
+        Have so many threads ready before there is anything to do.
+
+        While others are busy a new thread takes 5 ms to come to life, and whoever submits a
+        task waits for that.
+        """
+        with self._changed:
+            while not self._closed and len(self._threads) < min(count, self._count):
+                self._start_thread_locked()
 
     def close(self, *, cancel: bool) -> None:
         """End the threads and wait for them; a second call does nothing more."""

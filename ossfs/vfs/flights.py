@@ -20,6 +20,8 @@ from ossfs.extents import Extent
 from ossfs.store.api import ObjectInfo
 from ossfs.store.bodies import room_for
 
+SHOWN_FIRST = 128 << 10
+"""Bytes that are shown before more have come: one read of the kernel."""
 HELD_BACK = 64 << 10
 """Bytes at the end that are shown only when all have landed."""
 WORTH_CANCELLING = 1 << 20
@@ -103,8 +105,8 @@ class Flight:
         self._at = extent.start - self.extent.start
 
     def room(self) -> memoryview:
-        """Return memory for the next bytes."""
-        return self._room[self._at :]
+        """Return memory for the next bytes: few at first, for somebody may wait for them."""
+        return self._room[self._at : self._at + max(SHOWN_FIRST, self._at)]
 
     def came(self, count: int) -> None:
         """Let those see these bytes who wait for them."""

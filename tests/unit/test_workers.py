@@ -110,6 +110,15 @@ def test_close_forgets_what_waits():
     assert not named("test-")
 
 
+def test_threads_can_be_ready_before_the_first_task(threads):
+    """As many as are asked for, but never more than there may be."""
+    threads.warm(2)
+    assert len(named("test-")) == 2
+    threads.warm(99)
+    assert len(named("test-")) == 3
+    assert threads.submit(int).result(5) == 0
+
+
 def test_threads_are_daemons(threads):
     """A request that hangs does not keep the process alive."""
     threads.submit(int).result(5)

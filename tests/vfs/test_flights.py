@@ -25,6 +25,7 @@ class Tap:
     def __init__(self):
         self.store = MemoryStore()
         self.name = self.store.name
+        self.begun = set()
         self.ended = []
         self._changed = threading.Condition()
         self._open_until = 0
@@ -40,11 +41,15 @@ class Tap:
         info, data, _ = self.store.get(key, extent, if_match=if_match)
         start = 0 if extent is None else extent.start
         into.begins(info, Extent(start, start + len(data)))
+        with self._changed:
+            self.begun.add(start)
+            self._changed.notify_all()
         at = 0
         try:
             while at < len(data):
-                count = min(self._wait(start + at) - start, len(data)) - at
-                into.room()[:count] = data[at : at + count]
+                room = into.room()
+                count = min(self._wait(start + at) - start - at, len(data) - at, len(room))
+                room[:count] = data[at : at + count]
                 at += count
                 into.came(count)
         finally:
@@ -59,6 +64,11 @@ class Tap:
             if self._open_until <= at:
                 raise self._error
             return self._open_until
+
+    def wait_for_begin(self, start):
+        """Wait for the request that begins at `start`."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: start in self.begun, 20)
 
     def wait_for_end(self, start):
         """Return how many bytes came, of how many, of the request that began at `start`."""
@@ -138,6 +148,7 @@ def test_nobody_waits_for_a_file_that_was_closed(tap, opened, blocks):
     for at in range(0, MIB + MIB // 2, PIECE):
         assert reader.read(at, PIECE) == CONTENT[at : at + PIECE]
     assert blocks.reserved > 4 * MIB
+    tap.wait_for_begin(4 * MIB)
     reader.close()
     tap.let(5 * MIB)
     came, size = tap.wait_for_end(4 * MIB)
