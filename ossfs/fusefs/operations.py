@@ -104,6 +104,14 @@ class Operations:
             return _stat(self._fs.fgetattr(Fh(fh or 0)))
         return _stat(self._fs.getattr(_path(path)))
 
+    def opendir(self, path: str) -> int:
+        """Open a directory."""
+        return self._fs.opendir(_path(path), pid=get_context()[2])
+
+    def releasedir(self, path: str | None, fh: int) -> None:  # noqa: ARG002 - by handle
+        """Close a directory."""
+        self._fs.releasedir(Fh(fh))
+
     def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, int], int]]:  # noqa: ARG002 - by path
         """
         List a directory, with types where they are known.
@@ -220,7 +228,7 @@ class Operations:
 
     def unlink(self, path: str) -> None:
         """Remove a file."""
-        self._fs.unlink(_path(path))
+        self._fs.unlink(_path(path), pid=get_context()[2])
 
     def rmdir(self, path: str) -> None:
         """Remove a directory."""

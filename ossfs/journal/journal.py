@@ -15,6 +15,7 @@ Threads: any method from any thread; no lock is held during a request.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from ossfs.clock import Clock
@@ -347,9 +348,13 @@ class Journal(Database):
         with self._transaction(lasting=is_prefix) as db:
             db.execute("DELETE FROM moves WHERE id = ?", (move,))
 
-    def begin_deletion(self, key: str, etag: str) -> IntentId:
-        """Record that an object is to be deleted when its last handle closes."""
-        with self._transaction(lasting=True) as db:
+    def begin_deletion(self, key: str, etag: str, *, lasting: bool = True) -> IntentId:
+        """
+        Record that an object is to be deleted when its last handle closes, or soon.
+
+        Not `lasting`: when the machine dies, too, the file may be there again.
+        """
+        with self._transaction(lasting=lasting) as db:
             cursor = db.execute("INSERT INTO deletions (key, etag) VALUES (?, ?)", (key, etag))
         assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
         return IntentId(cursor.lastrowid)
@@ -363,6 +368,11 @@ class Journal(Database):
         """Record that the object is deleted, or that a new one has taken its name."""
         with self._transaction(lasting=True) as db:
             db.execute("DELETE FROM deletions WHERE id = ?", (deletion,))
+
+    def end_deletions(self, deletions: Sequence[IntentId]) -> None:
+        """Record the same of many; after a crash of the machine they are looked for again."""
+        with self._transaction(lasting=False) as db:
+            db.executemany("DELETE FROM deletions WHERE id = ?", [(one,) for one in deletions])
 
     # Directories
 

@@ -17,10 +17,12 @@ from ossfs.clock import Clock
 from ossfs.errors import EditConflict, OssfsError
 from ossfs.journal.journal import Journal
 from ossfs.store.api import ObjectStore
+from ossfs.vfs.deletions import Deletion, Deletions
 from ossfs.vfs.file_nodes import FileNodes
 from ossfs.vfs.leftovers import RETRY_DELAY_S, Leftover, Leftovers
 from ossfs.vfs.markers import Marker, Markers
 from ossfs.vfs.nodes import FileNode
+from ossfs.vfs.open_directories import OpenDirectories
 from ossfs.vfs.pages import KernelPages
 from ossfs.vfs.posix import Attributes, format_time
 from ossfs.vfs.reader import ObjectReader
@@ -44,6 +46,9 @@ CHANGE_TIME = frozenset(("ctime",))
 CLOSED_DELAY_S = 0.05  # to the upload of a file that is safe on the local disk
 SYNCED_DELAY_S = 1.0  # of one that is still open
 ATTRIBUTES_DELAY_S = 0.1  # chmod, chown and utimens mostly come together: one self-copy
+
+Work = FileNode | Leftover | Marker | Deletion
+"""What is done in the background."""
 
 
 class Files:
@@ -83,11 +88,20 @@ class Files:
         self.kept = kept
         """Drafts and conflicts, of this mount and of those before it."""
         self.pages = KernelPages()
-        self.scheduler: Scheduler[FileNode | Leftover | Marker] = Scheduler(
+        self.scheduler: Scheduler[Work] = Scheduler(
             commit=self._work_off, describe=_unfinished, clock=clock
         )
         self.leftovers = Leftovers(
             tree=tree, store=store, journal=journal, mover=mover, later=self.scheduler.later
+        )
+        self.open_directories = OpenDirectories()
+        self.deletions = Deletions(
+            tree=tree,
+            store=store,
+            journal=journal,
+            clock=clock,
+            open_directories=self.open_directories,
+            later=self.scheduler.later,
         )
         self.markers = Markers(
             tree=tree, store=store, journal=journal, clock=clock, later=self.scheduler.later
@@ -196,6 +210,7 @@ class Files:
                 first = first or error
         try:
             self.markers.settle(directory)
+            self.deletions.settle(directory)
         except OssfsError as error:
             first = first or error
         if first is not None:
@@ -217,11 +232,13 @@ class Files:
                 self.scheduler.later(node, RETRY_DELAY_S)
             raise
 
-    def _work_off(self, work: FileNode | Leftover | Marker) -> None:
+    def _work_off(self, work: Work) -> None:
         if isinstance(work, FileNode):
             self._commit(work)
         elif isinstance(work, Marker):
             self.markers.finish(work)
+        elif isinstance(work, Deletion):
+            self.deletions.finish(work)
         else:
             self.leftovers.finish(work)
 
@@ -347,9 +364,11 @@ class Files:
             node.pending.drop_local()
 
 
-def _unfinished(work: FileNode | Leftover | Marker) -> str:
+def _unfinished(work: Work) -> str:
     if isinstance(work, FileNode):
         return f"{work.key} is not in the bucket yet"
+    if isinstance(work, Deletion):
+        return "files that were removed are not deleted yet"
     if isinstance(work, Marker):
         return f"{work.key} does not have its attributes in the bucket yet"
     return f"{work.key} is gone here, but not deleted yet"

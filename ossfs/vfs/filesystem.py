@@ -80,6 +80,14 @@ class FileSystem:
         """Return the names in a directory. NotADirectoryError."""
         return self._tree.list(self._tree.find_directory(path))
 
+    def opendir(self, path: str, *, pid: int) -> Fh:
+        """Return a handle of a directory; `pid` is who has it. NotADirectoryError."""
+        return self._files.open_directories.open(self._tree.find_directory(path), pid)
+
+    def releasedir(self, fh: Fh) -> None:
+        """Close a handle of a directory."""
+        self._files.open_directories.close(fh)
+
     def readlink(self, path: str) -> str:
         """Return a symlink's target. OSError (EINVAL): not a symlink."""
         found = self._tree.find(path)
@@ -267,9 +275,9 @@ class FileSystem:
         """Remove an empty directory."""
         self.names.rmdir(path)
 
-    def unlink(self, path: str) -> None:
-        """Remove a file."""
-        self.names.unlink(path)
+    def unlink(self, path: str, *, pid: int = 0) -> None:
+        """Remove a file; `pid` is who does it."""
+        self.names.unlink(path, pid=pid)
 
     def rename(self, source: str, target: str) -> None:
         """Rename a file or directory."""

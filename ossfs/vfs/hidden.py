@@ -109,13 +109,7 @@ class HiddenNames:
         Yields False when there is nothing to delete: the name has a new object, whatever
         its etag. If the block fails, the version stays hidden.
         """
-        with self._changed:
-            hidden = self._names.get(key)
-            if hidden is None or hidden.etag != etag or hidden.is_claimed:
-                hidden = None
-            else:
-                hidden.is_being_deleted = True
-        if hidden is None:
+        if not self.begin_deletion(key, etag):
             yield False
             return
         is_deleted = False
@@ -123,8 +117,29 @@ class HiddenNames:
             yield True
             is_deleted = True
         finally:
-            with self._changed:
+            self.end_deletion(key, is_deleted=is_deleted)
+
+    def begin_deletion(self, key: str, etag: str) -> bool:
+        """
+        Keep others from the name of a hidden version, which is about to be deleted.
+
+        False: there is nothing to delete. Otherwise `end_deletion` has to follow.
+        """
+        with self._changed:
+            hidden = self._names.get(key)
+            if hidden is None or hidden.etag != etag:
+                return False
+            if hidden.is_claimed or hidden.is_being_deleted:
+                return False
+            hidden.is_being_deleted = True
+            return True
+
+    def end_deletion(self, key: str, *, is_deleted: bool) -> None:
+        """Let others have the name; if the version is deleted, it is not hidden any more."""
+        with self._changed:
+            hidden = self._names.get(key)
+            if hidden is not None and hidden.is_being_deleted:
                 hidden.is_being_deleted = False
-                if is_deleted and self._names.get(key) is hidden:
+                if is_deleted:
                     del self._names[key]
-                self._changed.notify_all()
+            self._changed.notify_all()

@@ -103,6 +103,7 @@ class Names:
         """Remove an empty directory. NotADirectoryError; OSError (ENOTEMPTY)."""
         directory = self._tree.find_directory(path)
         self._files.leftovers.clear(directory)
+        self._files.deletions.settle(directory)
         self._require_empty(directory, path)
         self._keep_parent(directory)
         self._files.markers.forget(directory)
@@ -126,8 +127,8 @@ class Names:
         if names or nodes or described - {directory}:
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
 
-    def unlink(self, path: str) -> None:
-        """Remove a file. FileNotFoundError; IsADirectoryError."""
+    def unlink(self, path: str, *, pid: int = 0) -> None:
+        """Remove a file for a process. FileNotFoundError; IsADirectoryError."""
         found = self._tree.find(path)
         if found.entry.is_directory:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
@@ -135,10 +136,19 @@ class Names:
         if found.node is not None:
             self._files.unlinking.unlink(found.node)
         else:
-            self._store.delete(found.key)
-            self._tree.gone(found.key)
+            self._delete(found, pid)
         self._tree.inodes.forget(found.key)
         self._tree.content_changed(found.key)
+
+    def _delete(self, found: Found, pid: int) -> None:
+        """Delete a file that nobody has open: now, or soon when it is one of many."""
+        directory, deletions = split(found.key)[0], self._files.deletions
+        if found.entry.etag and deletions.is_run(pid, directory):
+            deletions.soon(pid, found.key, found.entry.etag)
+        else:
+            self._store.delete(found.key)
+            self._tree.gone(found.key)
+            deletions.deleted(pid)
 
     def _keep_parent(self, key: str) -> None:
         """
@@ -184,6 +194,7 @@ class Names:
         goal = self._tree.keys.directory(target)
         for directory in (old.key, goal):
             self._files.leftovers.clear(directory)
+            self._files.deletions.settle(directory)
         if new is not None:
             if not new.entry.is_directory:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target)

@@ -279,6 +279,7 @@ class Life:
             read_workers=workers(),
             demand_workers=workers(),
             upload_workers=workers(),
+            copy_workers=workers(),
             clock=clock,
         )
         config = core.config(**options)
@@ -313,6 +314,7 @@ class Life:
             self.parts.read_workers,
             self.parts.demand_workers,
             self.parts.upload_workers,
+            self.parts.copy_workers,
         ):
             workers.close(cancel=True)
         for link in Path("/proc/self/fd").iterdir():
