@@ -7,7 +7,8 @@ transfers   processor time for each GB that is read or written, checksums includ
 sdks        1 GiB up and down with resumable transfers, beside the SDKs oss2 and
             alibabacloud-oss-v2, with the same number of threads: speed, processor time, memory
 mounts      the same work through mounts of ossfs and, where they are installed, s3fs and
-            rclone, on the embedded server: sequential, small files, ls -l
+            rclone, on the embedded server: sequential, warm, after a remount, side by side,
+            random, small files, ls -l, stat; medians, and every byte compared
 
 Everything goes over loopback to servers on this machine. Run it on an idle one: times of
 mounts suffer from whatever else runs, processor times less so. A target that is not met
@@ -22,6 +23,7 @@ import bench_client
 import bench_mounts
 import bench_sdks
 from bench_tables import Row, show_chapter, show_comparison, show_json
+from bench_work import Amount
 
 from ossfs import crc64
 from ossfs.config.kinds import parse_size
@@ -72,6 +74,16 @@ def _arguments() -> argparse.Namespace:
         default=",".join(bench_mounts.PROGRAMS),
         help="which to mount with (default: ossfs,s3fs,rclone; what is missing is left out)",
     )
+    parser.add_argument(
+        "--runs", type=int, default=3, help="how often to read what is cold (default: 3)"
+    )
+    parser.add_argument(
+        "--latency",
+        type=int,
+        default=0,
+        metavar="MS",
+        help="milliseconds added to each request of mounts; 15 is a near cloud (default: 0)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return parser.parse_args()
 
@@ -94,8 +106,9 @@ def main() -> int:
     if "mounts" in chosen:
         _say("mounts: one program after the other")
         programs = arguments.programs.split(",")
+        amount = Amount(arguments.size, arguments.files, arguments.runs)
         chapters["mounts"] = bench_mounts.compare(
-            arguments.work, programs, arguments.size, arguments.files
+            arguments.work, programs, amount, arguments.latency
         )
     if arguments.json:
         show_json(chapters)

@@ -3,7 +3,8 @@ The same work through mounts of several programs, side by side, on the embedded 
 
 Server, mount and worker share this machine: the numbers tell programs apart, not what a
 network would allow. Each program writes and reads its own bucket, mounts anew before what
-is to be read cold, and is timed until the server has what was written.
+is to be read cold, and is timed until the server has what was written. What is done is in
+`bench_work`.
 """
 
 import contextlib
@@ -12,15 +13,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench_tables import Row
+from bench_work import PATIENCE_S, Amount, Work
 from demo_bucket import Server
 
-MIB = 1 << 20
-SMALL = 4 << 10
-PATIENCE_S = 60.0
 PROGRAMS = ("ossfs", "s3fs", "rclone")
 
 
@@ -42,12 +41,14 @@ class Program:
         if self.name == "ossfs":
             words = [sys.executable, "-m", "ossfs", "mount", f"oss://{self.bucket}", str(self.path)]
             state = self._work / "state"
-            return [*words, "--endpoint", self.server.endpoint, "--state-dir", str(state)]
+            words += ["--endpoint", self.server.endpoint, "--state-dir", str(state)]
+            return [*words, "--cache-dir", str(self._work / "ossfs-cache")]
         if self.name == "s3fs":
             passwd = self._work / "passwd-s3fs"
             passwd.write_text(f"{key_id}:{secret}\n")
             passwd.chmod(0o600)
             options = f"url={self.server.endpoint},use_path_request_style,passwd_file={passwd}"
+            options += f",use_cache={self._work / 's3fs-cache'}"
             return ["s3fs", self.bucket, str(self.path), "-o", options]
         remote = f":s3,provider=Other,env_auth=true,endpoint='{self.server.endpoint}':{self.bucket}"
         words = ["rclone", "mount", remote, str(self.path), "--daemon", "--config", "/dev/null"]
@@ -55,7 +56,7 @@ class Program:
         return [
             *words,
             "--vfs-cache-mode",
-            "writes",
+            "full",
             "--vfs-write-back",
             "0s",
             "--cache-dir",
@@ -88,6 +89,10 @@ class Program:
             with contextlib.suppress(OSError):
                 subprocess.run([*way, str(self.path)], capture_output=True, check=False)
 
+    def forget(self) -> None:
+        """Empty its cache on disk."""
+        shutil.rmtree(self._work / f"{self.name}-cache", ignore_errors=True)
+
     def has(self, key: str, size: int) -> bool:
         """Say whether the bucket holds the object in full."""
         headers = self.server.head(self.bucket, key)
@@ -105,8 +110,12 @@ def mounted(name: str, server: Server, work: Path) -> Iterator[Program]:
         program.unmount()
 
 
-def compare(work: Path, programs: list[str], size: int, files: int) -> list[Row]:
-    """Let each program that is there do everything; those that are not are left out."""
+def compare(work: Path, programs: list[str], amount: Amount, latency_ms: int) -> list[Row]:
+    """
+    Let each program that is there do everything; those that are not are left out.
+
+    Each has its cache on disk, which is empty at first. `latency_ms` is added to each request.
+    """
     folder = work / "mounts"
     folder.mkdir()
     server = Server(folder / "server", folder / "server.log")
@@ -117,91 +126,12 @@ def compare(work: Path, programs: list[str], size: int, files: int) -> list[Row]
                 continue
             try:
                 with mounted(name, server, folder) as program:
-                    rows += Work(program, size, files).rows()
+                    server.admin("PUT", "latency", {"seconds": latency_ms / 1000})
+                    rows += Work(program, amount).rows()
             except (RuntimeError, OSError) as error:
                 rows.append(Row("mount", None, "", who=name, note=str(error)))
+            finally:
+                server.admin("PUT", "latency", {"seconds": 0})
     finally:
         server.close()
     return rows
-
-
-class Work:
-    """What is done through a mount, one method each."""
-
-    def __init__(self, program: Program, size: int, files: int) -> None:
-        self._program = program
-        self._size = size
-        self._block = os.urandom(MIB)
-        self._big = program.path / "big"
-        self._folder = program.path / "small"
-        self._names = [f"{number:05}" for number in range(files)]
-
-    def rows(self) -> list[Row]:
-        """Do everything, in order."""
-        mib, files = self._size / MIB, len(self._names)
-
-        def row(what: str, value: float, unit: str) -> Row:
-            return Row(what, value, unit, who=self._program.name)
-
-        return [
-            row("sequential write", mib / _timed(self.write), "MiB/s"),
-            row("sequential read, cold", mib / self._cold(self.read), "MiB/s"),
-            row(f"create {files} files of 4 KiB", files / _timed(self.create), "files/s"),
-            row(f"ls -l of {files} files, cold", self._cold(self.list_long) * 1e3, "ms"),
-            row(f"read {files} files, cold", files / self._cold(self.read_small), "files/s"),
-        ]
-
-    def _cold(self, do: Callable[[], float | None]) -> float:
-        self._program.unmount()
-        self._program.mount()
-        return _timed(do)
-
-    def write(self) -> float:
-        """Write one large file; return when the bucket had it."""
-        with self._big.open("wb", buffering=0) as file:
-            for _ in range(self._size // MIB):
-                file.write(self._block)
-        return self._settled({"big": self._size})
-
-    def read(self) -> None:
-        """Read it from start to end."""
-        with self._big.open("rb", buffering=0) as file:
-            while file.read(MIB):
-                pass
-
-    def create(self) -> float:
-        """Write many small files, one after the other; return when the bucket had them."""
-        self._folder.mkdir()  # not before: rclone keeps no empty directory over a remount
-        for name in self._names:
-            (self._folder / name).write_bytes(self._block[:SMALL])
-        return self._settled({f"small/{name}": SMALL for name in self._names})
-
-    def _settled(self, sizes: dict[str, int]) -> float:
-        """Wait for objects; return the time, but not that of finding that all were there."""
-        moment = time.monotonic()
-        give_up = moment + PATIENCE_S
-        for key, size in sizes.items():
-            while not self._program.has(key, size):
-                time.sleep(0.005)
-                moment = time.monotonic()
-                if moment > give_up:
-                    raise OSError(f"{key} did not reach the bucket in time")
-        return moment
-
-    def list_long(self) -> None:
-        """Let ls look at each of them."""
-        done = subprocess.run(["ls", "-l", self._folder], capture_output=True, check=True)
-        found = done.stdout.count(b"\n") - 1
-        if found != len(self._names):
-            raise OSError(f"ls -l shows {found} of {len(self._names)} files")
-
-    def read_small(self) -> None:
-        """Read each of them."""
-        for name in self._names:
-            (self._folder / name).read_bytes()
-
-
-def _timed(do: Callable[[], float | None]) -> float:
-    """Return how many seconds it took: to the moment that it returns, or to its return."""
-    began = time.monotonic()
-    return (do() or time.monotonic()) - began
