@@ -326,10 +326,12 @@ class Source:
         key = self.version.key
         sums = f"CRC-64 of what was read {found.ours}, of the object {found.theirs}"
         log.warning("%s: %s; reading it again", key, sums)
-        if self._shared.disk is not None:  # after all that waits to be written
-            self._shared.disk.drop(key)
         get, etag = self._shared.store.get, self.version.etag
-        right = reread(found, lambda extent: get(key, extent, if_match=etag))
+        try:
+            right = reread(found, lambda extent: get(key, extent, if_match=etag))
+        finally:
+            if self._shared.disk is not None:  # after all that was offered to it meanwhile
+                self._shared.disk.drop(key)
         with self._lock:
             if right is None or self._is_shown_locked(right):
                 self._shown.broken, right = sums, None
@@ -338,8 +340,6 @@ class Source:
             self._shared.forget(key)
             self._shared.broke(self.version)
             raise self._mismatch(sums)
-        if self._shared.disk is not None:
-            self._shared.disk.drop(key)
         for extent, data in right.items():
             if self._blocks.present(self.version, extent):
                 self._blocks.reserve(extent.size, is_ahead=False)
