@@ -7,10 +7,11 @@ was fetched belongs to (endpoint, bucket, key, etag, size), so nothing in the ca
 out of date, and any number of mounts may share a folder. `disk_stretch` says what a file
 looks like, `disk_space` what goes when the bound is reached.
 
-Nobody waits for the disk when a block is offered: one thread writes, and blocks that are
-evicted from memory before their turn are not written. The queue holds no bytes: it knows
-blocks that `BlockCache` holds and counts. (Less claim to the processors for that thread
-makes everything slower: it is put to sleep while it has the interpreter's lock.)
+Nobody waits for the disk when a block is offered: one thread writes, small blocks with a
+tenth of a processor while others come, and blocks that are evicted from memory before their
+turn are not written. The queue holds no bytes: it knows blocks that `BlockCache` holds and
+counts. (Less claim to the processors for that thread makes everything slower: it is put to
+sleep while it has the interpreter's lock.)
 
 A cache that fails is no error. What cannot be read is fetched; what is damaged is deleted
 and fetched; when it cannot be written, nothing is for a minute. The log says so once.
@@ -26,6 +27,7 @@ import logging
 import os
 import stat
 import threading
+import time
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -52,6 +54,15 @@ MOST_QUEUED = 8192
 
 REST_S = 60.0
 """After a failure, the disk is left alone for so long."""
+
+SMALL = 1 << 20
+"""Blocks below this cost more processor time than they are worth to a reader who is waiting."""
+
+SHARE = 10
+"""While blocks come, small ones are written with one part in so many of a processor."""
+
+BUSY_S = 0.1
+"""Blocks come when the latest one is no older than this."""
 
 LAST_WRITES_S = 2.0
 """How long the end of a mount may be put off to write what is in memory."""
@@ -95,14 +106,16 @@ class DiskCache:
         self, folder: Path, *, store: str, size: int, reserve: int, workers: Workers, clock: Clock
     ) -> None:
         self.folder = folder / FOLDER
-        self._store = store
+        self.store = store
         self._workers = workers
         self._clock = clock
         self._space = Space(self.folder, size=size, reserve=reserve)
+        self._ends = threading.Event()
         # Guards all that follows.
         self._lock = threading.Lock()
         self._queue: deque[Callable[[], None]] = deque()
         self._is_writing = False
+        self._offered_at = 0.0
         self._ends_at: float | None = None
         self._rests_until: dict[Way, float] = {"read": 0.0, "write": 0.0}
         self._has_warned = False
@@ -126,8 +139,9 @@ class DiskCache:
 
     def of(self, version: Version, size: int) -> "DiskVersion | None":
         """Return what is kept of a version of so many bytes; None: its name cannot be kept."""
-        longest = head_of(self._name(version, size, size // STRETCH))
-        return DiskVersion(self, version, size) if longest and version.etag else None
+        kept = DiskVersion(self, version, size)
+        is_short = head_of(kept.name(size // STRETCH)) is not None
+        return kept if is_short and version.etag else None
 
     def drop(self, key: str) -> None:
         """Delete what is kept of all versions of an object, a little later."""
@@ -148,18 +162,15 @@ class DiskCache:
         """Write what memory still holds of the queue, if that is soon done; then no more."""
         with self._lock:
             self._ends_at = self._clock.monotonic() + LAST_WRITES_S
+        self._ends.set()
         self._workers.close(cancel=False)
 
     # For `DiskVersion`.
 
-    def stretch(self, version: Version, size: int, index: int) -> Stretch:
-        """Return the file of the bytes from `index` * STRETCH on."""
-        shard, start = self._places(version.key)
-        which = _hash(f"{size} {version.etag}")[:16]
-        head = head_of(self._name(version, size, index))
-        assert head is not None  # noqa: S101  # `of` has tried the longest
-        extent = Extent(index * STRETCH, min((index + 1) * STRETCH, size))
-        return Stretch(f"{shard}/{start}-{which}-{index:x}", head, extent)
+    def places(self, key: str) -> tuple[str, str]:
+        """Return the folder of an object's files, and how their names begin."""
+        name = _hash(f"{self.store}\0{key}")
+        return f"{self.folder}/{name[:2]}", name[2:32]
 
     def read(self, stretch: Stretch, how: Callable[[Stretch], T]) -> T | None:
         """Return what `how` finds in the file; None: nothing, or nothing that can be used."""
@@ -188,12 +199,16 @@ class DiskCache:
         waiting = weakref.ref(block)
 
         def write() -> None:
+            began = time.thread_time()
             is_written = False
             try:
                 block = waiting()
                 is_written = block is not None and self._write(block, stretches(block.extent))
             finally:
                 self._count(dropped=not is_written)
+            if block is not None and block.extent.size < SMALL:
+                del block
+                self._give_way(time.thread_time() - began)
 
         if not self._queue_up(write):
             self._count(dropped=1)
@@ -205,6 +220,7 @@ class DiskCache:
             if len(self._queue) >= MOST_QUEUED or self._ends_at is not None:
                 return False
             self._queue.append(task)
+            self._offered_at = self._clock.monotonic()
             starts = not self._is_writing
             self._is_writing = True
         if starts:
@@ -226,6 +242,11 @@ class DiskCache:
             except Exception:  # noqa: BLE001  # logged, and no reader hears of it
                 _log.exception("the disk cache goes on after an error that is a bug")
             del task
+
+    def _give_way(self, spent_s: float) -> None:
+        """Leave the processors to readers, as long as there are any."""
+        if self._clock.monotonic() - self._offered_at < BUSY_S:
+            self._ends.wait(spent_s * (SHARE - 1))
 
     def _write(self, block: Block, stretches: Iterator[Stretch]) -> bool:
         """Write a block into its files; False: it could not be. OSError."""
@@ -259,7 +280,7 @@ class DiskCache:
             return stretch.store(extent, data)
 
     def _delete(self, key: str) -> None:
-        shard, start = self._places(key)
+        shard, start = self.places(key)
         with suppress(FileNotFoundError), os.scandir(shard) as files:
             for file in files:
                 if file.name.startswith(f"{start}-"):
@@ -307,25 +328,17 @@ class DiskCache:
         with self._lock:
             self._counts.update(more)
 
-    # Names
-
-    def _places(self, key: str) -> tuple[str, str]:
-        """Return the folder of an object's files, and how their names begin."""
-        name = _hash(f"{self._store}\0{key}")
-        return f"{self.folder}/{name[:2]}", name[2:32]
-
-    def _name(self, version: Version, size: int, index: int) -> bytes:
-        whole = (self._store, version.key, version.etag, size, index)
-        return json.dumps(whole, ensure_ascii=False).encode(errors="surrogatepass")
-
 
 class DiskVersion:
     """What is kept of one version of an object, of `size` bytes."""
 
     def __init__(self, cache: DiskCache, version: Version, size: int) -> None:
         self._cache = cache
-        self._version = version
         self._size = size
+        shard, start = cache.places(version.key)
+        self._path = f"{shard}/{start}-{_hash(f'{size} {version.etag}')[:16]}"
+        names = json.dumps([cache.store, version.key, version.etag, size], ensure_ascii=False)
+        self._names = names.encode(errors="surrogatepass")[:-1]
 
     def present(self, extent: Extent) -> list[Extent]:
         """Return what may be loaded inside `extent`: runs of pieces, in order."""
@@ -355,7 +368,14 @@ class DiskVersion:
     def _stretches(self, extent: Extent) -> Iterator[Stretch]:
         """Return the files that hold bytes of `extent`."""
         for index in range(extent.start // STRETCH, -(-extent.stop // STRETCH)):
-            yield self._cache.stretch(self._version, self._size, index)
+            head = head_of(self.name(index))
+            assert head is not None  # noqa: S101  # `of` has tried the longest
+            whole = Extent(index * STRETCH, min((index + 1) * STRETCH, self._size))
+            yield Stretch(f"{self._path}-{index:x}", head, whole)
+
+    def name(self, index: int) -> bytes:
+        """Return what the file of the bytes from `index` * STRETCH on is said to hold."""
+        return self._names + f", {index}]".encode()
 
 
 def _hash(text: str) -> str:
