@@ -7,11 +7,11 @@ was fetched belongs to (endpoint, bucket, key, etag, size), so nothing in the ca
 out of date, and any number of mounts may share a folder. `disk_stretch` says what a file
 looks like, `disk_space` what goes when the bound is reached.
 
-Nobody waits for the disk when a block is offered: one thread writes, small blocks with a
-tenth of a processor while others come, and blocks that are evicted from memory before their
-turn are not written. The queue holds no bytes: it knows blocks that `BlockCache` holds and
-counts. (Less claim to the processors for that thread makes everything slower: it is put to
-sleep while it has the interpreter's lock.)
+Nobody waits for the disk when a block is offered: one thread writes, small blocks when few
+others come, and blocks that are evicted from memory before their turn are not written. The
+queue holds no bytes: it knows blocks that `BlockCache` holds and counts. (Less claim to the
+processors for that thread makes everything slower: it is put to sleep while it has the
+interpreter's lock.)
 
 A cache that fails is no error. What cannot be read is fetched; what is damaged is deleted
 and fetched; when it cannot be written, nothing is for a minute. The log says so once.
@@ -56,13 +56,16 @@ REST_S = 60.0
 """After a failure, the disk is left alone for so long."""
 
 SMALL = 1 << 20
-"""Blocks below this cost more processor time than they are worth to a reader who is waiting."""
+"""Smaller blocks cost readers more than the disk: 25 times the interpreter's lock for each."""
 
-SHARE = 10
-"""While blocks come, small ones are written with one part in so many of a processor."""
+BUSY = 200
+"""While more blocks than this come in a second, small ones wait."""
 
-BUSY_S = 0.1
-"""Blocks come when the latest one is no older than this."""
+LOOK_S = 0.1
+"""How often it is looked how many come."""
+
+BACKLOG = 2048
+"""When so many wait, they are written nevertheless, with a tenth of a processor."""
 
 LAST_WRITES_S = 2.0
 """How long the end of a mount may be put off to write what is in memory."""
@@ -111,11 +114,15 @@ class DiskCache:
         self._clock = clock
         self._space = Space(self.folder, size=size, reserve=reserve)
         self._ends = threading.Event()
+        # Of the thread that writes: when and at how many blocks it looked whether many come,
+        # and what it found; the processor time it had spent.
+        self._looked = clock.monotonic(), 0, True
+        self._spent_s = 0.0
         # Guards all that follows.
         self._lock = threading.Lock()
         self._queue: deque[Callable[[], None]] = deque()
         self._is_writing = False
-        self._offered_at = 0.0
+        self._offered = 0
         self._ends_at: float | None = None
         self._rests_until: dict[Way, float] = {"read": 0.0, "write": 0.0}
         self._has_warned = False
@@ -198,17 +205,17 @@ class DiskCache:
         self._count(misses=1)
         waiting = weakref.ref(block)
 
+        is_small = block.extent.size < SMALL
+
         def write() -> None:
-            began = time.thread_time()
+            if is_small:
+                self._let_readers_go_first()
             is_written = False
             try:
                 block = waiting()
                 is_written = block is not None and self._write(block, stretches(block.extent))
             finally:
                 self._count(dropped=not is_written)
-            if block is not None and block.extent.size < SMALL:
-                del block
-                self._give_way(time.thread_time() - began)
 
         if not self._queue_up(write):
             self._count(dropped=1)
@@ -220,7 +227,7 @@ class DiskCache:
             if len(self._queue) >= MOST_QUEUED or self._ends_at is not None:
                 return False
             self._queue.append(task)
-            self._offered_at = self._clock.monotonic()
+            self._offered += 1
             starts = not self._is_writing
             self._is_writing = True
         if starts:
@@ -237,16 +244,30 @@ class DiskCache:
                 task = self._queue.popleft()
             try:
                 task()
+            except FileNotFoundError:
+                _log.debug("somebody is deleting the folder of the disk cache")
             except OSError as error:
                 self._failed("write", error)
             except Exception:  # noqa: BLE001  # logged, and no reader hears of it
                 _log.exception("the disk cache goes on after an error that is a bug")
             del task
 
-    def _give_way(self, spent_s: float) -> None:
-        """Leave the processors to readers, as long as there are any."""
-        if self._clock.monotonic() - self._offered_at < BUSY_S:
-            self._ends.wait(spent_s * (SHARE - 1))
+    def _let_readers_go_first(self) -> None:
+        """Wait while many blocks come; at most until too many wait, or the mount ends."""
+        while not self._is_calm() and not self._ends.is_set():
+            if len(self._queue) >= BACKLOG:
+                spent_s, self._spent_s = time.thread_time() - self._spent_s, time.thread_time()
+                self._ends.wait(min(9 * spent_s, LOOK_S))
+                return
+            self._ends.wait(LOOK_S)
+
+    def _is_calm(self) -> bool:
+        now, offered = self._clock.monotonic(), self._offered
+        since, before, was_calm = self._looked
+        if now - since >= LOOK_S:
+            self._looked = now, offered, (offered - before) / (now - since) < BUSY
+            return self._looked[2]
+        return was_calm
 
     def _write(self, block: Block, stretches: Iterator[Stretch]) -> bool:
         """Write a block into its files; False: it could not be. OSError."""

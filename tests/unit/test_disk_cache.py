@@ -244,6 +244,26 @@ def test_the_queue_is_bounded(held):
     assert 3 == disk.counters().dropped
 
 
+def test_small_blocks_wait_while_many_come(held, clock, poll):
+    """Small blocks are written when a reader who asks for hundreds in a second stops."""
+    disk, go_on = held
+    disk._clock = clock  # stands still: how many come in a second is for the test to say
+    disk._looked = clock.monotonic(), 0, True
+    kept = disk.of(VERSION, SIZE)
+    small = [block_of(start=n * PIECE, stop=(n + 1) * PIECE) for n in range(100)]
+    large = block_of(start=STRETCH)
+    clock.advance(0.2)
+    for block in [large, *small]:
+        kept.offer(block)
+    go_on()
+    poll(lambda: kept.present(large.extent))  # large ones are written all the same
+    assert [] == kept.present(Extent(0, STRETCH))
+
+    clock.advance(5)
+    poll(lambda: kept.present(small[-1].extent))
+    assert [Extent(0, 100 * PIECE)] == kept.present(Extent(0, STRETCH))
+
+
 def test_nothing_is_written_after_the_end(disk, folder):
     """A block that comes after the end is not written, and nobody waits."""
     disk.close()
@@ -309,6 +329,25 @@ def test_the_folder_is_deleted_meanwhile(disk, folder):
     keep(disk)
     assert WHOLE == load(disk)
     assert 0 == disk.counters().failures
+
+
+def test_the_folder_is_deleted_while_a_block_is_written(disk, folder, monkeypatch):
+    """It takes a moment to delete a folder; a block that comes in between is left out."""
+    mkdir = Path.mkdir
+
+    def gone_again(path, *words, **more):
+        mkdir(path, *words, **more)
+        shutil.rmtree(folder)
+
+    shutil.rmtree(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", gone_again)
+        keep(disk)
+        disk.drop("folder/name")
+    assert (0, 1) == (disk.counters().failures, disk.counters().dropped)
+
+    keep(disk)
+    assert WHOLE == load(disk)
 
 
 def test_a_file_in_place_of_the_folder(make, folder, clock, expect_log):
