@@ -163,7 +163,8 @@ class FileSystem:
         """
         handle = self._handles.get(fh)
         if handle.node.is_superseded:
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), handle.node.key)
+            code = errno.EIO if handle.node.is_broken else errno.ESTALE
+            raise OSError(code, os.strerror(code), handle.node.key)
         if not handle.node.has_pages:
             self._files.pages.confirmed(handle.node)
         return handle.read(offset, length)

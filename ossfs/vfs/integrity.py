@@ -51,6 +51,8 @@ class WholeSum:
         self._theirs: int | None = None
         self.is_settled = False
         """Nothing will be compared any more."""
+        self.is_doubted = False
+        """It differs, and what comes of that is not decided yet."""
 
     def add(self, extent: Extent, crc64: int, theirs: int | None) -> Difference | None:
         """
@@ -76,6 +78,7 @@ class WholeSum:
             found = None
             if self._theirs is not None and self._sum != self._theirs:
                 found = Difference(tuple(self._joined), self._sum, self._theirs)
+            self.is_doubted = found is not None
             self._settle_locked()
             return found
 

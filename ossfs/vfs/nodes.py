@@ -48,6 +48,8 @@ class FileNode:
     """Another version has its name and its pages in the kernel; no byte of it may get there."""
     is_described: bool = True
     """Its attributes are the object's; otherwise a listing's, and only good to be shown."""
+    is_broken: bool = False
+    """Wrong bytes of it were shown, and it is superseded for that reason."""
     checked: float = 0.0
     """When the bucket last said that this version is there; seconds, monotonic."""
 
@@ -90,7 +92,7 @@ class NodeTable:
             node = self._nodes.get(key)
             base = None if node is None or node.pending.is_dirty else node.pending.base
             if node is not None and base is not None and base.etag == etag:
-                node.is_superseded = True
+                node.is_broken = node.is_superseded = True
                 self.remove(node)
 
     def rename(self, node: FileNode, key: str) -> None:

@@ -176,6 +176,7 @@ class VersionReader:
         hits, self._quick_reads = self._quick_reads, 0
         self._blocks.count_hits(hits)
         quick_stop, self._quick_stop = self._quick_stop, 0
+        mendings = self._source.mendings
         pieces = self._blocks.find(self._source.version, extent)
         room = self._blocks.room_ahead // self._streaming.others_and(self)
         with self._lock:
@@ -191,14 +192,19 @@ class VersionReader:
             pieces = self._source.read(extent, plan.demand)
         else:
             self._source.show(extent)
+        if self._source.mendings != mendings:
+            return self._read(extent)
         self._remember(extent)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _remember(self, extent: Extent) -> None:
         """Have the next reads inside the block that this read ended in take the short way."""
+        mendings = self._source.mendings
         block = self._source.block(extent.stop - 1)
         if block is not None and extent.stop < block.extent.stop:
             self._source.show(block.extent)
+            if self._source.mendings != mendings:
+                return
             self._latest = _Latest(ref(block), block.extent.start, block.extent.stop)
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ the cache's own is taken inside of it. Neither is held during a request.
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -93,6 +93,18 @@ class Source:
         self._lock = threading.Lock()  # guards the rest
         self._flights: list[Flight] = []
         self._shown = _Shown()
+        self._mendings = 0
+        self._right: dict[Extent, memoryview] = {}
+        """Bytes that were fetched again of flights that have come, and are no blocks yet."""
+
+    @property
+    def mendings(self) -> int:
+        """
+        How often wrong bytes were found and replaced.
+
+        Who has taken bytes before that, and shows them after it, has to take them anew.
+        """
+        return self._mendings
 
     # For readers
 
@@ -115,10 +127,13 @@ class Source:
         ChecksumMismatch: wrong ones were given before, and nobody can take them back.
         """
         with self._lock:
-            if self._shown.broken:
-                raise self._mismatch(self._shown.broken)
-            if not self._sum.is_settled:
+            self._refuse_broken_locked()
+            if self._sum.is_doubted or not self._sum.is_settled:
                 self._shown.extents.add(extent)
+
+    def _refuse_broken_locked(self) -> None:
+        if self._shown.broken:
+            raise self._mismatch(self._shown.broken)
 
     def block(self, at: int) -> Block | None:
         """Return the block that holds the byte at `at`, if it is in memory."""
@@ -268,6 +283,8 @@ class Source:
             else:
                 data = self._added(flight.extent, kept, crc64(kept), None)
             with self._lock:  # so that the bytes are always either in a flight or in a block
+                self._refuse_broken_locked()  # nobody would compare these any more
+                data = self._right.pop(flight.extent, data)
                 block = self._blocks.put(
                     self.version, flight.extent, data, is_ahead=bool(flight.wanted_by)
                 )
@@ -319,33 +336,45 @@ class Source:
 
     def _added(self, extent: Extent, data: memoryview, crc: int, theirs: int | None) -> memoryview:
         found = self._sum.add(extent, crc, theirs)
-        return data if found is None else self._mended(found).get(extent, data)
+        if found is not None:
+            self._mend(found)
+        return data
 
-    def _mended(self, found: Difference) -> dict[Extent, memoryview]:
-        """Put right bytes in place of wrong ones, and return them."""
+    def _mend(self, found: Difference) -> None:
+        """Put right bytes in place of wrong ones. ChecksumMismatch: somebody has these."""
         key = self.version.key
         sums = f"CRC-64 of what was read {found.ours}, of the object {found.theirs}"
         log.warning("%s: %s; reading it again", key, sums)
         get, etag = self._shared.store.get, self.version.etag
         try:
             right = reread(found, lambda extent: get(key, extent, if_match=etag))
-        finally:
-            if self._shared.disk is not None:  # after all that was offered to it meanwhile
-                self._shared.disk.drop(key)
+        except StoreError as error:
+            log.info("%s: it cannot be read again: %s", key, error)
+            right = None
+        if self._shared.disk is not None:  # after all that was offered to it meanwhile
+            self._shared.disk.drop(key)
         with self._lock:
             if right is None or self._is_shown_locked(right):
                 self._shown.broken, right = sums, None
+                self._blocks.drop(key)  # before anybody opens it anew
+            else:
+                self._replace_locked(right)
+            self._mendings += 1
+            self._sum.is_doubted = False
         if right is None:
             log.error("%s: %s; whoever has it open gets an error", key, sums)
-            self._shared.forget(key)
             self._shared.broke(self.version)
             raise self._mismatch(sums)
+        log.info("%s: mended %s, nobody had seen it", key, list(right))
+
+    def _replace_locked(self, right: Mapping[Extent, memoryview]) -> None:
+        landing = {flight.extent for flight in self._flights}
         for extent, data in right.items():
-            if self._blocks.present(self.version, extent):
+            if extent in landing:
+                self._right[extent] = data
+            elif self._blocks.present(self.version, extent):
                 self._blocks.reserve(extent.size, is_ahead=False)
                 self._blocks.put(self.version, extent, data, is_ahead=False)
-        log.info("%s: mended %s, nobody had seen it", key, list(right))
-        return right
 
     def _mismatch(self, sums: str) -> ChecksumMismatch:
         return ChecksumMismatch(

@@ -1,5 +1,6 @@
 """The network or the server flips bits in what it sends; no wrong byte reaches a reader."""
 
+import errno
 import random
 
 import pytest
@@ -31,3 +32,31 @@ def test_files_of_one_request_are_always_right(mounting, seen, bits_flip):
         assert content == (mount.path / key).read_bytes(), key
 
     assert bits_flip() > 0
+
+
+def test_a_large_file_that_is_read_to_its_end_is_right_or_refused(
+    mounting, seen, bits_flip, emulator, tmp_path
+):
+    """The last bytes are held back until all add up to the object's CRC-64; EIO, if they do not."""
+    draw = random.Random(5)
+    contents = {f"{n}": draw.randbytes(draw.randrange(3, 14) << 20) for n in range(20)}
+    for key, content in contents.items():
+        seen.put(key, content)
+    mount = mounting().mount("--memory", "64M", "--cache-dir", tmp_path / "cache")
+
+    refused = set()
+    for key, content in contents.items():
+        try:
+            data = (mount.path / key).read_bytes()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            refused.add(key)
+        else:
+            assert content == data, key
+
+    assert bits_flip() > len(refused)
+    assert all(f" {key}: CRC-64 of what was read" in mount.log() for key in refused)
+    emulator.clear_faults()
+    for key, content in contents.items():
+        assert content == (mount.path / key).read_bytes(), key
