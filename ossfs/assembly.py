@@ -418,14 +418,19 @@ def _tree(config: MountConfig, parts: Parts, attributes: KeptAttributes) -> Tree
     keys = Keys(config.url.prefix, max_key=parts.store.limits.max_key)
     nodes = NodeTable()
     asked = Asked()
+    objects = KnownObjects(KNOWN_OBJECTS, attributes)
     ahead = ListingAhead(
-        directories=directories, asked=asked, workers=parts.read_workers, clock=parts.clock
+        directories=directories,
+        is_known=objects.has_seen,
+        asked=asked,
+        workers=parts.read_workers,
+        clock=parts.clock,
     )
     descriptions = Descriptions(
         store=parts.store,
         top=keys.prefix,
         directories=directories,
-        objects=KnownObjects(KNOWN_OBJECTS, attributes),
+        objects=objects,
         nodes=nodes,
         asking=Asking(posix.attrs, parts.clock),
         clock=parts.clock,

@@ -12,6 +12,7 @@ values are the callers' and are not changed by the cache.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -22,7 +23,7 @@ from ossfs.store.api import Headers
 
 D = TypeVar("D")
 
-SKEW_NS = 5_000_000_000
+SKEW_NS = 2_000_000_000
 """By how much a store's clock may be ahead of ours when it dates an object that we made."""
 LONG_AGO = float("-inf")
 MAX_RECALLED = 100_000  # directories that were read from the disk, about 150 bytes each
@@ -75,6 +76,11 @@ class KnownObjects:
         self._recall(key)
         with self._lock:
             return self._cache.get(key)
+
+    def has_seen(self, key: str) -> bool:
+        """Say whether an object of this key was seen, now or by an earlier mount."""
+        known = self.get(key)
+        return known is not None and bool(known.etag)
 
     def match(self, key: str, *, etag: str, size: int, modified_ns: int) -> Known | None:
         """
@@ -171,16 +177,25 @@ def _place(key: str) -> tuple[str, str]:
 
 
 class KnownDirectories(Generic[D]):
-    """Up to `max_directories` values of a caller's own type, one per directory key."""
+    """
+    Values of a caller's own type, one per directory key, up to a weight of `most` together.
 
-    def __init__(self, max_directories: int) -> None:
+    `weigh` says how much one counts when it is put; without it, each counts 1.
+    """
+
+    def __init__(self, most: int, weigh: Callable[[D], int] | None = None) -> None:
         self._lock = threading.Lock()  # guards the cache
-        self._cache: LRUCache[str, D] = LRUCache(max_directories)
+        self._cache: LRUCache[str, D] = LRUCache(most, getsizeof=weigh)
 
     def get(self, key: str) -> D | None:
         """Return the directory's value."""
         with self._lock:
             return self._cache.get(key)
+
+    def put(self, key: str, value: D) -> None:
+        """Make this the directory's value, with what it weighs now."""
+        with self._lock:
+            self._cache[key] = value
 
     def setdefault(self, key: str, value: D) -> D:
         """Return the directory's value; `value` becomes it if there is none."""

@@ -7,14 +7,16 @@ into one after the other (find, du, rsync, git status, rm -r), the next ones are
 each with all that is below it, if that fits into one answer.
 
 A listing that nobody uses is a request too many. So only two directories of a parent are
-listed in advance, and two more for each one that was looked into, up to 16.
+listed in advance, and two more for each one that was looked into, up to 16. Of directories
+whose markers are known, more are: a listing says whether that is still so, and what has to be
+asked else is a request, too.
 
 Threads: every method from any thread. One lock guards the walks; it is never held during a
 request. The workers list.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +31,7 @@ from ossfs.vfs.walk import Asked
 FIRST_AHEAD = 2  # directories of one parent that are listed and were not looked into
 MORE_AHEAD = 2  # for each one that was
 LAST_AHEAD = 16
+MOST_KNOWN = 200  # the same for directories whose markers are known
 PAUSE_S = 2.0  # after this time without a look, the walk is over
 
 
@@ -46,12 +49,23 @@ class _Walk:
 
 
 class ListingAhead:
-    """Lists directories of one mount. `asked` is what is on its way."""
+    """
+    Lists directories of one mount. `asked` is what is on its way.
+
+    `is_known` says of a directory whether a marker of it was seen before.
+    """
 
     def __init__(
-        self, *, directories: Directories, asked: Asked, workers: Workers, clock: Clock
+        self,
+        *,
+        directories: Directories,
+        is_known: Callable[[str], bool],
+        asked: Asked,
+        workers: Workers,
+        clock: Clock,
     ) -> None:
         self._directories = directories
+        self._is_known = is_known
         self._asked = asked
         self._workers = workers
         self._clock = clock
@@ -68,13 +82,19 @@ class ListingAhead:
         """
         if self._asked.wait(directory):
             return True
+        is_known = self._is_known(directory)
         with self._lock:
             walk = self._walk_locked(split(directory)[0])
-            if directory not in walk.unused and len(walk.unused) >= walk.ahead:
+            limit = MOST_KNOWN if is_known else walk.ahead
+            is_late = len(walk.unused) >= walk.ahead
+            if directory not in walk.unused and len(walk.unused) >= limit:
                 return False
             is_walk = walk.ahead > FIRST_AHEAD
             walk.unused.add(directory)
             self._unused.add(directory)
+        if is_late:
+            known = [one for one in self._behind(walk, directory) if self._is_known(one)]
+            self._list_ahead(walk, known[:LAST_AHEAD], limit=MOST_KNOWN)
         if is_walk:
             self._directories.list_below(directory)
         else:
@@ -92,21 +112,23 @@ class ListingAhead:
             walk = self._walk_locked(parent)
             walk.unused.discard(directory)
             walk.ahead = min(walk.ahead + MORE_AHEAD, LAST_AHEAD)
-            is_known = directory in walk.places
-        if not is_known:
-            names = self._directories.directories_in(parent)
+        self._list_ahead(walk, self._behind(walk, directory), limit=walk.ahead)
+
+    def _behind(self, walk: _Walk, directory: str) -> Sequence[str]:
+        """Return some of the directories behind one that were not listed."""
+        if directory not in walk.places:
+            names = self._directories.directories_in(split(directory)[0])
             walk.names, walk.places = names, {name: at for at, name in enumerate(names)}
         at = walk.places.get(directory, len(walk.names))
-        following = [
+        return [
             one
             for one in walk.names[at + 1 : at + 1 + 2 * LAST_AHEAD]
             if one not in self._unused and not self._directories.is_listed(one)
         ]
-        self._list_ahead(walk, following)
 
-    def _list_ahead(self, walk: _Walk, directories: Sequence[str]) -> None:
+    def _list_ahead(self, walk: _Walk, directories: Sequence[str], *, limit: int) -> None:
         with self._lock:
-            chosen = directories[: max(walk.ahead - len(walk.unused), 0)]
+            chosen = directories[: max(limit - len(walk.unused), 0)]
             walk.unused.update(chosen)
             self._unused.update(chosen)
         for one in chosen:

@@ -25,7 +25,8 @@ from ossfs.vfs.keys import is_name, split
 
 T = TypeVar("T")
 
-MAX_DIRECTORIES = 10_000
+MAX_ENTRIES = 300_000  # in all listings that are kept, about 350 bytes each
+BESIDE = 30  # entries that a directory counts beside its own
 PAGE = 1000
 FIRST_PAGE_S = 2.0  # after a first page was listed, the others are listed behind it
 
@@ -75,6 +76,11 @@ class _State:
     """The first page, if it did not hold everything, until somebody reads the others."""
 
 
+def _weight(state: _State) -> int:
+    """Return what a directory counts; a huge one may be kept, with some others."""
+    return min(BESIDE + len(state.entries or state.single), MAX_ENTRIES // 2)
+
+
 class _First(NamedTuple):
     """The first page of a large directory; monotonic seconds."""
 
@@ -99,7 +105,7 @@ class Directories:
         self._ttl_s = ttl_s
         self._negative_ttl_s = negative_ttl_s
         self._lock = threading.Lock()  # guards the states and the flights
-        self._states: KnownDirectories[_State] = KnownDirectories(MAX_DIRECTORIES)
+        self._states: KnownDirectories[_State] = KnownDirectories(MAX_ENTRIES, _weight)
         self._flights: dict[tuple[str, str], Future[object]] = {}
 
     # Asking
@@ -278,10 +284,9 @@ class Directories:
                     found[parent][name] = _joined(found[parent].get(name), _file(item))
         with self._lock:
             for parent, entries in found.items():
-                state = self._state_locked(parent)
                 marker = objects.get(parent)
                 self._install_locked(
-                    state, entries, started, None if marker is None else _file(marker)
+                    parent, entries, started, None if marker is None else _file(marker)
                 )
 
     def _change(self, directory: str, name: str, entry: Entry | None) -> None:
@@ -336,7 +341,7 @@ class Directories:
         with self._lock:
             state = self._state_locked(directory)
             if page.next_token is None:
-                self._install_locked(state, entries, started, marker)
+                self._install_locked(directory, entries, started, marker)
                 return dict(entries)
             state.large_until = started + self._ttl_s
             state.first = _First(started, page.next_token, entries, marker)
@@ -358,7 +363,7 @@ class Directories:
             if token is None:
                 break
         with self._lock:
-            self._install_locked(self._state_locked(directory), entries, started, marker)
+            self._install_locked(directory, entries, started, marker)
             return dict(entries)
 
     def _begin(self, directory: str) -> "_First":
@@ -372,9 +377,10 @@ class Directories:
         return first
 
     def _install_locked(
-        self, state: _State, entries: dict[str, Entry], started: float, marker: Entry | None
+        self, directory: str, entries: dict[str, Entry], started: float, marker: Entry | None
     ) -> None:
         """Take over a listing, but for what we changed since it was asked for."""
+        state = self._state_locked(directory)
         state.single = {name: seen for name, seen in state.single.items() if seen.at >= started}
         for name, seen in state.single.items():
             if seen.entry is None:
@@ -382,8 +388,9 @@ class Directories:
             else:
                 entries[name] = seen.entry
         state.entries, state.listed, state.large_until = entries, started, 0.0
-        state.subdirectories = None
+        state.subdirectories, state.first = None, None
         self._mark_locked(state, marker, started)
+        self._states.put(directory, state)
 
     def _mark_locked(self, state: _State, marker: Entry | None, started: float) -> None:
         known = state.marker

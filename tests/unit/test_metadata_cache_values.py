@@ -41,9 +41,9 @@ def test_our_own_write_is_not_dated_much_later():
     objects = KnownObjects(9)
     objects.put("f", replace(OURS, made_ns=10 * NS))
 
-    assert match(objects, modified_ns=16 * NS) is None
-    assert match(objects, modified_ns=14 * NS) is not None
     assert match(objects, modified_ns=13 * NS) is None
+    assert match(objects, modified_ns=12 * NS) is not None
+    assert match(objects, modified_ns=11 * NS) is None
 
 
 def test_a_renamed_directory():
@@ -79,3 +79,16 @@ def test_directories():
     directories.drop("d/")
 
     assert [None, None, "4"] == [directories.get(key) for key in ("d/", "d/e/", "dd/")]
+
+
+def test_directories_count_as_much_as_they_weigh():
+    """Those that nobody used for the longest time go."""
+    directories = KnownDirectories(10, len)
+    directories.put("a/", "four")
+    directories.put("b/", "four")
+    directories.get("a/")
+    directories.put("c/", "three")
+
+    assert ["four", None, "three"] == [directories.get(key) for key in ("a/", "b/", "c/")]
+    directories.put("c/", "much more!")
+    assert directories.get("a/") is None

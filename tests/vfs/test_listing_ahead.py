@@ -142,3 +142,19 @@ def test_a_large_directory_on_the_way(core, life):
 
     assert 1200 == len(sh.listdir("/p/d3/g"))
     assert ["e", "f", "g"] == sh.listdir("/p/d3")
+
+
+def test_known_directories_that_are_only_looked_at(core):
+    """Rsync looks at all first, and into them later: their listings say that they are the same."""
+    with core.mounted() as life:
+        for name in NAMES:
+            life.os.mkdir(f"/{name}", 0o711)
+            life.os.write(f"/{name}/f", b"x")
+    with core.mounted() as life:
+        names = life.os.listdir("/")
+        life.requests()
+        for name in names:
+            life.os.stat(f"/{name}")
+        for name in names:
+            life.os.stat(f"/{name}/f")
+        assert ["list"] * COUNT == life.requests()
