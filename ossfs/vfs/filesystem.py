@@ -280,9 +280,9 @@ class FileSystem:
         """Remove a file; `pid` is who does it."""
         self.names.unlink(path, pid=pid)
 
-    def rename(self, source: str, target: str) -> None:
-        """Rename a file or directory."""
-        self.names.rename(source, target)
+    def rename(self, source: str, target: str, *, is_exclusive: bool = False) -> None:
+        """Rename a file or directory; if it `is_exclusive`, nothing of that name may be there."""
+        self.names.rename(source, target, is_exclusive=is_exclusive)
 
     def symlink(self, path: str, target: str, *, uid: int, gid: int) -> None:
         """Make a symlink, in the form of ossfs 1.x: the object's bytes are the target."""

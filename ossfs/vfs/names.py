@@ -172,19 +172,22 @@ class Names:
 
     # Renaming
 
-    def rename(self, source: str, target: str) -> None:
+    def rename(self, source: str, target: str, *, is_exclusive: bool = False) -> None:
         """
         Rename a file or directory, replacing what POSIX lets it replace.
 
+        FileExistsError: something is there, and the rename `is_exclusive`.
         FileNotFoundError, IsADirectoryError, NotADirectoryError, OSError (ENOTEMPTY,
         EINVAL: into itself); the errors of the store: the source is as it was.
         """
         old = self._tree.find(source)
-        if source == target:
+        if source == target and not is_exclusive:
             return
         if target.startswith(source + "/"):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), source)
         new = self._tree.find_or_none(target)
+        if is_exclusive and new is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
         if old.entry.is_directory:
             self._rename_directory(old, new, target)
         else:
@@ -296,7 +299,9 @@ class Names:
             base = node.pending.base
             headers = node.pending.headers if node.is_described else changed
             assert base is not None  # noqa: S101 - a clean file has an object
-            version, leftover = self._mover.move_object(base, key, headers=headers)
+            version, leftover = self._mover.move_object(
+                base, key, headers=headers, at_once=changed is None
+            )
             node.pending.moved(key, version, headers)
         self._tree.nodes.rename(node, key)
         self._tree.gone(source)  # behind that: a commit that has just ended may have shown it

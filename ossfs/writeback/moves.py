@@ -9,13 +9,18 @@ Threads: `move_object` and `move_prefix` block in the caller; copies of a prefix
 by `workers`, one request each.
 """
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
 
 from ossfs.errors import (
     AccessDenied,
+    AlreadyExists,
+    Conflict,
+    InvalidRequest,
     NoSuchKey,
+    NotSupported,
     OssfsError,
     ServerFault,
     StoreError,
@@ -66,17 +71,20 @@ class Mover:
         return Version(target, stored.etag, source.size)
 
     def move_object(
-        self, source: Version, target: str, *, headers: Headers | None
+        self, source: Version, target: str, *, headers: Headers | None, at_once: bool = False
     ) -> tuple[Version, DeletionRecord | None]:
         """
         Rename one version of an object; with `headers` its attributes change on the way.
 
+        With `at_once`, a store that renames in one request may do so, and they do not change.
         Returns the new version, and what is left to do: the deletion of the source, when the
         store could not do it now. NoSuchKey, PreconditionFailed: the source is not that
         version any more. AccessDenied may mean that the source may not be deleted: then both
         are there.
         """
         move = self._journal.begin_move(source.key, target, etag=source.etag, headers=headers)
+        if at_once and self._renamed(move, source, target):
+            return Version(target, source.etag, source.size), None
         try:
             copied = self._copy(move, source, target, headers)
         except StoreError:
@@ -93,6 +101,22 @@ class Mover:
             raise
         self._journal.end_move(move, is_prefix=False)
         return copied, None
+
+    def _renamed(self, move: IntentId, source: Version, target: str) -> bool:
+        """Rename an object by one request; False: this store, or this one, wants it copied."""
+        if not self._store.capabilities.rename:
+            return False
+        try:
+            self._store.rename(source.key, target)
+        except (AlreadyExists, Conflict, InvalidRequest, NotSupported) as error:
+            log.info("%s is copied to its new name, not renamed: %s", source.key, error)
+            return False
+        except StoreError:
+            self._journal.end_move(move, is_prefix=False)
+            raise
+        self._journal.move_copied(move, is_prefix=False)
+        self._journal.end_move(move, is_prefix=False)
+        return True
 
     def move_prefix(
         self, source: str, target: str
@@ -146,8 +170,9 @@ class Mover:
     def _resume_object(self, record: MoveRecord) -> None:
         try:
             info = self._store.head(record.source)
-        except NoSuchKey:
-            return  # the last request had been answered by the store, not to us
+        except NoSuchKey:  # the last request had been answered by the store, not to us
+            self._settle_renamed(record)
+            return
         if info.etag != record.etag:
             log.warning("%s has been written again since its rename; it stays", record.source)
             return
@@ -161,6 +186,14 @@ class Mover:
             log.warning(
                 "%s is another file than %s by now; both stay", record.target, record.source
             )
+
+    def _settle_renamed(self, record: MoveRecord) -> None:
+        """Take note that the store renamed an object: what was to go at its target is gone."""
+        if record.is_copied:
+            return
+        with contextlib.suppress(NoSuchKey):
+            if self._store.head(record.target).etag == record.etag:
+                self._journal.move_copied(record.id, is_prefix=False)
 
     def _copy(
         self, move: IntentId, source: Version, target: str, headers: Headers | None

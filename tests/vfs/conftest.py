@@ -40,7 +40,7 @@ LIMITS = replace(OSS_LIMITS, min_part=100)
 REQUESTS = {
     *("get", "head", "list", "put", "copy", "delete", "delete_many"),
     *("create_upload", "upload_part", "copy_part", "complete_upload", "abort_upload"),
-    *("list_parts", "list_uploads", "put_symlink", "get_symlink", "append"),
+    *("list_parts", "list_uploads", "put_symlink", "get_symlink", "append", "rename"),
 }
 FACTS = {
     name
