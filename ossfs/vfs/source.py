@@ -130,6 +130,8 @@ class Source:
             self._refuse_broken_locked()
             if self._sum.is_doubted or not self._sum.is_settled:
                 self._shown.extents.add(extent)
+            elif self._shown.extents:
+                self._shown.extents = ExtentSet()
 
     def _refuse_broken_locked(self) -> None:
         if self._shown.broken:
@@ -221,11 +223,9 @@ class Source:
                 return flight.wait(at)
             except Unwanted:
                 continue
-            except PreconditionFailed:
-                raise
-            except StoreError:
+            except StoreError as error:
                 # Somebody else's attempt: have one of our own, then believe it.
-                if has_failed:
+                if is_mine or has_failed or isinstance(error, PreconditionFailed):
                     raise
                 has_failed = True
 

@@ -141,6 +141,14 @@ def test_a_request_that_breaks_off_serves_those_it_can(tap, opened):
     assert reader.read(6 * PIECE, PIECE) == CONTENT[6 * PIECE : 7 * PIECE]
 
 
+def test_a_request_of_its_own_is_believed(tap, opened):
+    """What a reader has asked for and is refused, it is told without asking again."""
+    tap.let(0, ServerFault("broken"))
+    with pytest.raises(ServerFault):
+        opened().read(0, PIECE)
+    assert len(tap.ended) == 1
+
+
 def test_nobody_waits_for_a_file_that_was_closed(tap, opened, blocks):
     """What is under way only for readers that are gone ends early, and its memory is free."""
     tap.let(2 * MIB)
