@@ -75,14 +75,15 @@ class Flight:
 
     # Who runs it
 
-    def claim(self) -> bool:
+    def claim(self, *, is_demanded: bool = False) -> bool:
         """
         Say whether the caller, and nobody before, is to run (or cancel) this flight.
 
-        The lock of the source is held.
+        One that its reader runs itself is not cancelled any more. The source's lock is held.
         """
         is_first = not self._is_claimed
         self._is_claimed = True
+        self._is_ahead = self._is_ahead and not (is_first and is_demanded)
         return is_first
 
     def cancel(self) -> None:

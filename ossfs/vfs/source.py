@@ -213,7 +213,7 @@ class Source:
                 flight = self._flight_at_locked(at)
                 if flight is None:
                     flight = self._demanded_locked(at, demand, on_disk)
-                is_mine = flight.claim()
+                is_mine = flight.claim(is_demanded=True)
             is_long = not flight.is_whole and flight.extent.size > extent.size + LONG
             if is_mine and not is_long:
                 return self._run(flight).view(at, flight.extent.stop)

@@ -1,6 +1,7 @@
 """Readers see the first bytes of a request while the others are still to come."""
 
 import threading
+from concurrent.futures import Future
 
 import pytest
 
@@ -174,3 +175,31 @@ def test_another_reader_keeps_a_request_alive(tap, opened):
     first.close()
     tap.let(len(CONTENT))
     assert tap.wait_for_end(4 * MIB) == (4 * MIB, 4 * MIB)
+
+
+def test_a_reader_that_took_over_a_request_gets_its_bytes(tap, blocks):
+    """What a reader fetches itself goes on when whoever had planned it closes the file."""
+    etag = tap.store.put("file", BytesBody(CONTENT), Headers()).etag
+    idle = Idle()
+    objects = ObjectReader(
+        store=tap, blocks=blocks, workers=idle, demanded=None, readahead=ReadaheadConfig()
+    )
+    tap.let(2 * MIB)
+    first, second = (objects.open("file", etag, len(CONTENT)) for _ in range(2))
+    for at in range(0, MIB + PIECE, PIECE):
+        first.read(at, PIECE)
+    got = []
+    reading = threading.Thread(target=lambda: got.append(second.read(3 * MIB, PIECE)))
+    reading.start()
+    tap.wait_for_begin(MIB + PIECE)
+    first.close()
+    tap.let(len(CONTENT))
+    reading.join(20)
+    assert got == [CONTENT[3 * MIB : 3 * MIB + PIECE]]
+
+
+class Idle:
+    """Workers that never come to anything."""
+
+    def submit(self, function, *args):
+        return Future()
