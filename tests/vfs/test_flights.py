@@ -189,13 +189,14 @@ def test_a_reader_that_took_over_a_request_gets_its_bytes(tap, blocks):
     for at in range(0, MIB + PIECE, PIECE):
         first.read(at, PIECE)
     got = []
-    reading = threading.Thread(target=lambda: got.append(second.read(3 * MIB, PIECE)))
+    start, stop = MIB + PIECE, 4 * MIB
+    reading = threading.Thread(target=lambda: got.append(second.read(start, stop - start)))
     reading.start()
-    tap.wait_for_begin(MIB + PIECE)
+    tap.wait_for_begin(start)
     first.close()
     tap.let(len(CONTENT))
     reading.join(20)
-    assert got == [CONTENT[3 * MIB : 3 * MIB + PIECE]]
+    assert got == [CONTENT[start:stop]]
 
 
 class Idle:
