@@ -59,6 +59,9 @@ def test_restoring_by_path(mounted, seen, emulator, states):
     assert "being restored (ColdArchive)" in mounted.log()
     assert (3, {url: ("ColdArchive", "being restored")}) == states("--status", file)
 
+    assert b"ColdArchive" == os.getxattr(file, "user.ossfs.storage_class")
+    assert b'ongoing-request="true"' == os.getxattr(file, "user.ossfs.restore")
+
     emulator.set_clock_offset(61)
 
     assert (0, {url: ("ColdArchive", "restored")}) == states("--status", file)
