@@ -15,11 +15,11 @@ from typing import Any
 from ossfs.cli.mount import given_flags
 from ossfs.cli.mountpoint import kernel_mounts
 from ossfs.cli.state import Record, folders, owner_of, read_record
-from ossfs.clock import SystemClock
 from ossfs.config import MountConfig, resolve
 from ossfs.connecting import credentials_for, open_store, transport_options
 from ossfs.errors import InvalidOption
 from ossfs.store.api import ObjectStore
+from ossfs.store.interrupts import InterruptibleClock
 from ossfs.store.transport import HttpTransport
 
 
@@ -96,7 +96,7 @@ def _record_at(mountpoint: Path) -> Record | None:
 @contextmanager
 def opened(config: MountConfig, *, connections: int) -> Iterator[ObjectStore]:
     """Give the bucket of `config`, with up to so many requests at a time. InvalidOption."""
-    clock = SystemClock()
+    clock = InterruptibleClock()
     options = transport_options(config.store, os.environ, connections=connections)
     with closing(HttpTransport(options)) as transport:
         credentials = credentials_for(config, options, clock, os.environ)

@@ -15,10 +15,16 @@ from ossfs.cli.lazy import LazyCommands
 from ossfs.errors import InvalidOption, OssfsError
 
 COMMANDS = {
+    "cat": ("ossfs.cli.transfers.cat:cat_command", "Write objects to standard output."),
+    "cp": ("ossfs.cli.transfers.cp:copy_command", "Copy files to buckets, objects to files …"),
+    "ls": ("ossfs.cli.transfers.ls:ls_command", "List objects."),
     "mount": ("ossfs.cli.mount:mount", "Mount a bucket as a directory."),
     "restore": ("ossfs.cli.restore:restore", "Ask for archived objects to be readable."),
+    "rm": ("ossfs.cli.transfers.rm:rm_command", "Delete objects."),
     "serve": ("ossfs.cli.serve:serve", "Run an object server for trying things out."),
+    "stat": ("ossfs.cli.transfers.stat:stat_command", "Describe objects."),
     "status": ("ossfs.cli.status:status", "Show what is mounted and what is on its way."),
+    "sync": ("ossfs.cli.transfers.sync:sync_command", "Make a folder what another one is."),
     "umount": ("ossfs.cli.umount:umount", "Finish the uploads of a mount, then unmount it."),
     "uploads": ("ossfs.cli.uploads.group:uploads", "Show and settle what is not in a bucket yet."),
 }

@@ -57,8 +57,7 @@ class ResumableStore:
         return f"ResumableStore({str(self.folder)!r})"
 
     def path(self, operation: str, source: str, target: str) -> Path:
-        """Return where the transfer from `source` to `target` is remembered; the folder is made."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Return where the transfer from `source` to `target` is remembered."""
         names = (hashlib.sha256(one.encode()).hexdigest()[:32] for one in (source, target))
         return self.folder / f"{'--'.join(names)}.{operation}"
 

@@ -274,7 +274,7 @@ class FileDownload:
         received.renaming(value)
         if self._options.use_temp_file:
             try:
-                received.sink.become(self._target)
+                received.sink.become(self._target, flush=self._options.flush)
             except OSError as error:
                 self._teller.tell(Type.RENAME_FAILED, error=error)
                 if not received.is_kept:

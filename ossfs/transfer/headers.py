@@ -9,6 +9,7 @@ object, and so on. Those that describe the object become its `Headers`.
 Threads: pure functions.
 """
 
+import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,8 +57,12 @@ class SortedHeaders:
         return store.saying(self.said) if self.said else store
 
 
-def sorted_headers(given: Mapping[str, str] | None) -> SortedHeaders:
-    """Sort headers as HTTP writes them, in either case. InvalidOption: one is not the user's."""
+def sorted_headers(given: Mapping[str, str] | None, *, key: str = "") -> SortedHeaders:
+    """
+    Sort headers as HTTP writes them, in either case. InvalidOption: one is not the user's.
+
+    With `key`, the type of the object is what its name suggests, if it is not given.
+    """
     standard: dict[str, str] = {}
     metadata: dict[str, str] = {}
     said: dict[str, dict[str, str]] = {}
@@ -78,6 +83,8 @@ def sorted_headers(given: Mapping[str, str] | None) -> SortedHeaders:
         else:
             for method in _methods(vendor[1]):
                 said.setdefault(method, {})[name] = value
+    if content_type is None and key:
+        content_type = mimetypes.guess_type(key, strict=False)[0]
     return SortedHeaders(
         Headers(content_type, metadata, standard),
         {method: Said(headers) for method, headers in said.items()},

@@ -20,6 +20,7 @@ class TransferLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._fd = self._acquired()
 
     def _acquired(self) -> int:

@@ -42,7 +42,7 @@ def put_object(
     8 MiB on in a temporary file), since the store wants to know the size.
     InvalidOption, ObjectTooLarge (5 GB), AlreadyExists, any StoreError.
     """
-    found = sorted_headers(headers)
+    found = sorted_headers(headers, key=key)
     hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
     with body_from(data) as body:
         moving = Moving(bucket, key, body.size, hooks)
@@ -75,7 +75,7 @@ def append_object(
     there. The answer's `next_position` is where it ends now.
     PositionMismatch, with the right position; Conflict: not appendable; NotSupported.
     """
-    found = sorted_headers(headers)
+    found = sorted_headers(headers, key=key)
     store = found.applied(bucket)
     hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
     with body_from(data) as body:

@@ -63,11 +63,12 @@ class FileSink:
         """Bring the bytes to disk."""
         os.fsync(self._fd)
 
-    def become(self, target: Path) -> None:
-        """Give the file its name, in one step, replacing what had it."""
+    def become(self, target: Path, *, flush: bool) -> None:
+        """Give the file its name, in one step, replacing what had it; with `flush`, on disk."""
         self.path.replace(target)
         self.path = target
-        flush_folder(target.parent)
+        if flush:
+            flush_folder(target.parent)
 
     def close(self) -> None:
         """Let go of it; a second call does nothing more."""

@@ -53,7 +53,7 @@ def upload_object(
     so that it may be larger than memory and disk; from the thousandth part on they grow, so
     that one stream reaches the largest object. A failure aborts the upload.
     """
-    found = sorted_headers(headers)
+    found = sorted_headers(headers, key=key)
     store = found.applied(bucket)
     hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
     upload = _PartsUpload(

@@ -60,7 +60,7 @@ class FileUpload:
     def __init__(
         self, store: ObjectStore, key: str, source: FileSource, options: UploadOptions, hooks: Hooks
     ) -> None:
-        self._headers = sorted_headers(options.headers)
+        self._headers = sorted_headers(options.headers, key=key)
         self._store = self._headers.applied(store)
         if options.sequential and store.place.startswith("oss:"):  # the others know no such thing
             self._store = self._store.saying(_sequential(self._headers.said))

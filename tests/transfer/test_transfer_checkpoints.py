@@ -176,6 +176,8 @@ def test_each_transfer_has_a_file_of_its_own(tmp_path):
 
     assert 4 == len(paths)
     assert {tmp_path / "mine"} == {path.parent for path in paths}
+    assert not (tmp_path / "mine").exists()
+    TransferLock(paths.pop()).release()
     assert 0o700 == (tmp_path / "mine").stat().st_mode & 0o777
 
 

@@ -70,6 +70,16 @@ def test_what_describes_the_object_is_kept_with_it():
     assert ({}, True) == (found.said, found.forbid_overwrite)
 
 
+def test_the_type_follows_from_the_name():
+    """If it is not given, and the name says something."""
+    types = [
+        sorted_headers(given, key=key).of_object.content_type
+        for given, key in (({}, "a.html"), ({}, "a"), ({"content-type": "x/y"}, "a.html"))
+    ]
+
+    assert ["text/html", None, "x/y"] == types
+
+
 @pytest.mark.parametrize(
     "name",
     ["Authorization", "Content-Length", "Content-MD5", "Range", "x-oss-copy-source", "x-oss-date"],

@@ -1,0 +1,53 @@
+"""`ossfs cat`: objects to standard output."""
+
+import os
+import re
+import sys
+from typing import Any
+
+import click
+
+from ossfs.cli.transfers import flags as shared
+from ossfs.cli.transfers.cp import to_output
+from ossfs.cli.transfers.ends import Buckets, remote_of
+from ossfs.cli.transfers.running import INTERRUPTED, Run
+from ossfs.cli.transfers.showing import View
+from ossfs.cli.transfers.tasks import How
+from ossfs.errors import InvalidOption, TransferCancelled
+from ossfs.transfer.options import THREADS
+from ossfs.transfer.sizes import DEFAULT_PART_SIZE
+
+
+@click.command("cat", short_help="Write objects to standard output.")
+@click.argument("urls", metavar="URL…", nargs=-1, required=True)
+@click.option(
+    "--range",
+    "wanted",
+    metavar="FIRST-LAST",
+    help="Only these bytes, both included; FIRST- is from there to the end.",
+)
+@shared.options_of()
+def cat_command(*, urls: tuple[str, ...], wanted: str | None, **flags: Any) -> None:
+    """Write objects, oss://BUCKET/KEY (tos://, s3://), to standard output, checked."""
+    byte_range = _range(wanted)
+    how = How(threads=THREADS, part_size=DEFAULT_PART_SIZE, is_resumed=False)
+    with Buckets(flags, connections=THREADS) as buckets, View(is_quiet=True) as view:
+        run = Run(how, 1, view, config=buckets.config)
+        with run.interruptible():
+            try:
+                for url in urls:
+                    to_output(remote_of(url), buckets, run, byte_range)
+            except TransferCancelled:
+                sys.exit(INTERRUPTED + run.outcome.signal)
+            except BrokenPipeError:  # whoever read has enough
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                sys.exit(INTERRUPTED + 13)
+
+
+def _range(text: str | None) -> tuple[int, int | None] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)-(\d*)", text)
+    if match is None:
+        raise InvalidOption(f"--range {text!r}: write FIRST-LAST, or FIRST-")
+    return int(match[1]), int(match[2]) if match[2] else None
