@@ -21,7 +21,8 @@ from ossfs.store.api import Headers, ObjectInfo, ObjectStore
 from ossfs.transfer.workers import Workers
 from ossfs.vfs.ahead import ListingAhead
 from ossfs.vfs.asking import AUTO, HEAD, LIST, Asking, is_posix
-from ossfs.vfs.directories import Directories, Entry
+from ossfs.vfs.directories import Directories
+from ossfs.vfs.entries import Entry
 from ossfs.vfs.keys import split
 from ossfs.vfs.nodes import NodeTable
 from ossfs.vfs.posix import file_kind

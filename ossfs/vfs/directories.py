@@ -13,41 +13,29 @@ a request; a listing that several threads want is asked for once.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ossfs.cache.metadata import KnownDirectories
 from ossfs.clock import Clock
 from ossfs.store.api import ListedObject, ListPage, ObjectStore
-from ossfs.vfs.keys import is_name, split
-
-T = TypeVar("T")
+from ossfs.vfs.entries import (
+    DIRECTORY,
+    OUR_MARKER,
+    Entry,
+    file_entry,
+    is_directory,
+    joined,
+    read_all_below,
+    read_page,
+)
+from ossfs.vfs.once import Once
 
 MAX_ENTRIES = 300_000  # in all listings that are kept, about 350 bytes each
 BESIDE = 30  # entries that a directory counts beside its own
 PAGE = 1000
 FIRST_PAGE_S = 2.0  # after a first page was listed, the others are listed behind it
-
-
-class Entry(NamedTuple):
-    """
-    One name in a directory.
-
-    A name that is both a file and a directory is a directory; it carries what is known of
-    the file, which comes to light when the directory goes.
-    """
-
-    is_directory: bool
-    size: int = 0
-    etag: str = ""
-    modified_ns: int = 0
-
-
-DIRECTORY = Entry(is_directory=True)
-OUR_MARKER = Entry(is_directory=False)
-"""A marker that we made, and that no listing has shown since."""
 
 
 class _Seen(NamedTuple):
@@ -104,9 +92,9 @@ class Directories:
         self._clock = clock
         self._ttl_s = ttl_s
         self._negative_ttl_s = negative_ttl_s
-        self._lock = threading.Lock()  # guards the states and the flights
+        self._lock = threading.Lock()  # guards the states
         self._states: KnownDirectories[_State] = KnownDirectories(MAX_ENTRIES, _weight)
-        self._flights: dict[tuple[str, str], Future[object]] = {}
+        self._once = Once()
 
     # Asking
 
@@ -120,10 +108,10 @@ class Directories:
         if seen is not None:
             return seen.entry
         if not is_large:
-            entries = self._once((directory, ""), lambda: self._list_first_page(directory))
+            entries = self._once.ask((directory, ""), lambda: self._list_first_page(directory))
             if entries is not None:
                 return entries.get(name)
-        return self._once((directory, name), lambda: self._look_for(directory, name))
+        return self._once.ask((directory, name), lambda: self._look_for(directory, name))
 
     def entries(self, directory: str) -> Mapping[str, Entry]:
         """Return every entry of the directory. The errors of `ObjectStore.list`."""
@@ -134,19 +122,19 @@ class Directories:
                 return dict(state.entries)
             is_large = now < state.large_until
         if not is_large:
-            entries = self._once((directory, ""), lambda: self._list_first_page(directory))
+            entries = self._once.ask((directory, ""), lambda: self._list_first_page(directory))
             if entries is not None:
                 return dict(entries)
-        return dict(self._once((directory, "/"), lambda: self._list_all(directory)))
+        return dict(self._once.ask((directory, "/"), lambda: self._list_all(directory)))
 
     def list_anew(self, directory: str) -> None:
         """Ask for the first page of a directory's listing, unless somebody is asking for it."""
-        self._once((directory, ""), lambda: self._list_first_page(directory))
+        self._once.ask((directory, ""), lambda: self._list_first_page(directory))
 
     def list_below(self, directory: str) -> None:
         """Do the same, and list all that is below it, if that fits into one answer."""
         if not self.is_listed(directory):
-            self._once((directory, ""), lambda: self._list_below(directory))
+            self._once.ask((directory, ""), lambda: self._list_below(directory))
 
     def is_listed(self, directory: str) -> bool:
         """Say whether nothing is to be asked to look a name up."""
@@ -270,23 +258,11 @@ class Directories:
         self, directory: str, objects: Mapping[str, ListedObject], started: float
     ) -> None:
         """Take over what was seen of a directory and all below it, asked for at `started`."""
-        found: dict[str, dict[str, Entry]] = {directory: {}}
-        for key, item in objects.items():
-            parent, (*above, name) = directory, key[len(directory) :].split("/")
-            for one in above:
-                if not is_name(one):
-                    break
-                found[parent][one] = _joined(found[parent].get(one), DIRECTORY)
-                parent += one + "/"
-                found.setdefault(parent, {})
-            else:
-                if is_name(name):
-                    found[parent][name] = _joined(found[parent].get(name), _file(item))
         with self._lock:
-            for parent, entries in found.items():
+            for parent, entries in read_all_below(directory, objects).items():
                 marker = objects.get(parent)
                 self._install_locked(
-                    parent, entries, started, None if marker is None else _file(marker)
+                    parent, entries, started, None if marker is None else file_entry(marker)
                 )
 
     def _change(self, directory: str, name: str, entry: Entry | None) -> None:
@@ -295,8 +271,8 @@ class Directories:
             state.single[name] = _Seen(entry, self._clock.monotonic())
             if state.entries is not None:
                 if state.subdirectories is not None:
-                    state.subdirectories += _is_directory(entry)
-                    state.subdirectories -= _is_directory(state.entries.get(name))
+                    state.subdirectories += is_directory(entry)
+                    state.subdirectories -= is_directory(state.entries.get(name))
                 if entry is None:
                     state.entries.pop(name, None)
                 else:
@@ -357,7 +333,7 @@ class Directories:
             page = self._store.list(directory, delimiter="/", token=token, max_keys=PAGE)
             more, found = read_page(page, directory)
             for name, entry in more.items():
-                entries[name] = _joined(entries.get(name), entry)
+                entries[name] = joined(entries.get(name), entry)
             marker = marker or found
             token = page.next_token
             if token is None:
@@ -406,7 +382,7 @@ class Directories:
         entry = entries.get(name)
         if page.next_token is not None and (entry is None or not entry.is_directory):
             below = self._store.list(key + "/", max_keys=1)
-            entry = _joined(entry, DIRECTORY) if below.objects else entry
+            entry = joined(entry, DIRECTORY) if below.objects else entry
         with self._lock:
             state = self._state_locked(directory)
             newest = state.single.get(name)
@@ -414,62 +390,3 @@ class Directories:
                 return newest.entry
             state.single[name] = _Seen(entry, started)
         return entry
-
-    def _once(self, flight: tuple[str, str], ask: Callable[[], T]) -> T:
-        """Run `ask`, or wait for the thread that is running it for the same flight."""
-        mine: Future[T] = Future()
-        with self._lock:
-            other = self._flights.get(flight)
-            if other is None:
-                self._flights[flight] = mine  # type: ignore[assignment]  # one type per kind of flight
-        if other is not None:
-            return other.result()  # type: ignore[return-value]  # as above
-        try:
-            answer = ask()
-        except BaseException as error:
-            mine.set_exception(error)
-            raise
-        else:
-            mine.set_result(answer)
-            return answer
-        finally:
-            with self._lock:
-                del self._flights[flight]
-
-
-def read_page(page: ListPage, directory: str) -> tuple[dict[str, Entry], Entry | None]:
-    """Return the entries of a page of `directory`'s listing, and its marker if that is there."""
-    entries: dict[str, Entry] = {}
-    marker = None
-    for item in page.objects:
-        entry = _file(item)
-        if item.key == directory:
-            marker = entry
-        elif is_name(name := item.key[len(directory) :]):
-            entries[name] = entry
-    for name in _names(page, directory):
-        entries[name] = _joined(entries.get(name), DIRECTORY)
-    return entries, marker
-
-
-def _file(item: ListedObject) -> Entry:
-    return Entry(is_directory=False, size=item.size, etag=item.etag, modified_ns=item.modified_ns)
-
-
-def _is_directory(entry: Entry | None) -> bool:
-    return entry is not None and entry.is_directory
-
-
-def _joined(one: Entry | None, two: Entry) -> Entry:
-    """Return the entry of a name that is listed (perhaps) twice: as a file, as a directory."""
-    if one is None:
-        return two
-    file = one if one.etag else two
-    return file._replace(is_directory=one.is_directory or two.is_directory)
-
-
-def _names(page: ListPage, directory: str) -> Iterator[str]:
-    for prefix in page.prefixes:
-        parent, name = split(prefix)
-        if parent == directory and is_name(name):
-            yield name

@@ -19,7 +19,7 @@ from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey, OssfsError
 from ossfs.journal.records import MoveRecord, Version
 from ossfs.store.api import BytesBody, ObjectStore
-from ossfs.vfs.directories import DIRECTORY
+from ossfs.vfs.entries import DIRECTORY
 from ossfs.vfs.files import Files
 from ossfs.vfs.keys import split
 from ossfs.vfs.nodes import FileNode

@@ -20,8 +20,9 @@ from ossfs.errors import NoSuchKey
 from ossfs.store.api import Headers
 from ossfs.vfs.ahead import ListingAhead
 from ossfs.vfs.descriptions import Descriptions
-from ossfs.vfs.directories import DIRECTORY, Directories, Entry
+from ossfs.vfs.directories import Directories
 from ossfs.vfs.directory_times import DirectoryTimes
+from ossfs.vfs.entries import DIRECTORY, Entry
 from ossfs.vfs.hidden import HiddenNames
 from ossfs.vfs.inodes import Ino, InodeNumbers
 from ossfs.vfs.keys import Keys, split

@@ -25,7 +25,8 @@ from ossfs.clock import Clock
 from ossfs.errors import StoreError
 from ossfs.transfer.workers import Workers
 from ossfs.vfs.descriptions import Descriptions
-from ossfs.vfs.directories import Directories, Entry
+from ossfs.vfs.directories import Directories
+from ossfs.vfs.entries import Entry
 from ossfs.vfs.keys import split
 from ossfs.vfs.nodes import NodeTable
 from ossfs.vfs.reader import ObjectReader

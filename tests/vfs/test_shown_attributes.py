@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from ossfs.store.api import BytesBody, Headers
-from ossfs.vfs.directories import Entry
+from ossfs.vfs.entries import Entry
 from ossfs.vfs.tree import Found
 
 NS = 10**9
