@@ -59,6 +59,8 @@ class Block(_Referable):
     data: memoryview = field(repr=False)
     is_waiting: bool = False
     """Was fetched ahead, and its last byte was not read yet."""
+    crc64: int | None = None
+    """Of its bytes as they came; None: whoever fetched them did not say."""
 
     def view(self, start: int, stop: int) -> memoryview:
         """Return the part of the block inside [start, stop), counted in the object."""
@@ -143,6 +145,15 @@ class BlockCache:
         with self._lock:
             return [block.extent for block in self._blocks_locked(version).meeting(extent)]
 
+    def sums(self, version: Version) -> list[tuple[Extent, int]]:
+        """Return the blocks of a version in order, with their CRC-64s where these are known."""
+        with self._lock:
+            return [
+                (block.extent, block.crc64)
+                for block in self._blocks_locked(version)
+                if block.crc64 is not None
+            ]
+
     def reserve(self, size: int, *, is_ahead: bool) -> bool:
         """
         Make room for `size` bytes before they are asked for.
@@ -178,6 +189,7 @@ class BlockCache:
         data: bytes | bytearray | memoryview,
         *,
         is_ahead: bool,
+        crc64: int | None = None,
     ) -> Block:
         """
         Turn a reservation into a block, and return it; it may be evicted at any time.
@@ -186,7 +198,8 @@ class BlockCache:
         """
         if len(data) != extent.size or not data:
             raise ValueError(f"{len(data)} bytes are no block {extent}")
-        block = Block(version, extent, memoryview(data).toreadonly(), is_waiting=is_ahead)
+        view = memoryview(data).toreadonly()
+        block = Block(version, extent, view, is_waiting=is_ahead, crc64=crc64)
         with self._lock:
             self._reserved -= block.cost
             for older in self._blocks_locked(version).meeting(extent):

@@ -93,6 +93,7 @@ class Source:
         self._lock = threading.Lock()  # guards the rest
         self._flights: list[Flight] = []
         self._shown = _Shown()
+        self._has_fetched = False
         self._mendings = 0
         self._right: dict[Extent, memoryview] = {}
         """Bytes that were fetched again of flights that have come, and are no blocks yet."""
@@ -279,14 +280,22 @@ class Source:
         try:
             kept = self._disk.load(flight.extent) if self._disk and flight.is_on_disk else None
             if kept is None:
-                data = self._checked(flight, self._get(flight))
+                fetched = self._get(flight)
+                data, crc, theirs = flight.data, fetched.crc64, fetched.info.crc64
             else:
-                data = self._added(flight.extent, kept, crc64(kept), None)
+                data, crc, theirs = kept, crc64(kept), None
+            self._compare(flight, crc, theirs)
             with self._lock:  # so that the bytes are always either in a flight or in a block
                 self._refuse_broken_locked()  # nobody would compare these any more
-                data = self._right.pop(flight.extent, data)
+                mended = self._right.pop(flight.extent, None)
+                if mended is not None:
+                    data, crc = mended, crc64(mended)
                 block = self._blocks.put(
-                    self.version, flight.extent, data, is_ahead=bool(flight.wanted_by)
+                    self.version,
+                    flight.extent,
+                    data,
+                    is_ahead=bool(flight.wanted_by),
+                    crc64=crc,
                 )
                 self._flights.remove(flight)
         except BaseException as error:
@@ -324,21 +333,25 @@ class Source:
 
     # Checking
 
-    def _checked(self, flight: Flight, fetched: Fetched) -> memoryview:
+    def _compare(self, flight: Flight, crc: int | None, theirs: int | None) -> None:
         """
-        Return the bytes of a flight; compare all pieces with the object if it is the last one.
+        Take note of a piece that came; compare all with the object if it is the last one.
 
         ChecksumMismatch: they differ, and a reader has seen them.
         """
-        if not flight.is_whole and fetched.crc64 is not None and fetched.info.crc64 is not None:
-            return self._added(flight.extent, flight.data, fetched.crc64, fetched.info.crc64)
-        return flight.data
-
-    def _added(self, extent: Extent, data: memoryview, crc: int, theirs: int | None) -> memoryview:
-        found = self._sum.add(extent, crc, theirs)
+        if flight.is_whole or crc is None or (theirs is None and not flight.is_on_disk):
+            return
+        for extent, known in self._left_by_others():
+            self._sum.add(extent, known, None)
+        found = self._sum.add(flight.extent, crc, theirs)
         if found is not None:
             self._mend(found)
-        return data
+
+    def _left_by_others(self) -> list[tuple[Extent, int]]:
+        """Return, once, what was in memory when this source fetched its first piece."""
+        with self._lock:
+            is_first, self._has_fetched = not self._has_fetched, True
+        return self._blocks.sums(self.version) if is_first else []
 
     def _mend(self, found: Difference) -> None:
         """Put right bytes in place of wrong ones. ChecksumMismatch: somebody has these."""
@@ -374,7 +387,7 @@ class Source:
                 self._right[extent] = data
             elif self._blocks.present(self.version, extent):
                 self._blocks.reserve(extent.size, is_ahead=False)
-                self._blocks.put(self.version, extent, data, is_ahead=False)
+                self._blocks.put(self.version, extent, data, is_ahead=False, crc64=crc64(data))
 
     def _mismatch(self, sums: str) -> ChecksumMismatch:
         return ChecksumMismatch(

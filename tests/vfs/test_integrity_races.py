@@ -90,6 +90,24 @@ def once(is_wrong):
     return decide
 
 
+def test_wrong_bytes_that_an_earlier_reader_has_left_in_memory(store, expect_log):
+    """He read only some; who reads all of it later hears that these were wrong."""
+    expect_log("reading it again")
+    expect_log("whoever has it open gets an error")
+    opened = reading(store)
+    store.is_wrong = once(lambda extent: extent.start == 0)
+    earlier = opened()
+    for at in range(0, 60 * KIB, PIECE):
+        earlier.read(at, PIECE)
+    earlier.close()
+    del earlier
+    assert 1 == store.flips
+
+    with pytest.raises(ChecksumMismatch):
+        read_all(opened())
+    assert read_all(opened()) == CONTENT
+
+
 def test_bytes_taken_before_a_mending_and_shown_after_it(store, expect_log):
     """A read of two pieces has the wrong one in hand when its second one is the last to come."""
     expect_log("reading it again")
