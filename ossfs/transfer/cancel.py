@@ -21,9 +21,15 @@ LOOK_EVERY_S = 0.05
 
 
 class Cancel:
-    """Whether somebody wants a transfer to stop, and what shall be left of it."""
+    """
+    Whether somebody wants a transfer to stop, and what shall be left of it.
 
-    def __init__(self) -> None:
+    With `parent`, also when that is cancelled: each transfer has such a one of its own, to
+    stop its threads when it is interrupted itself, as by Ctrl-C.
+    """
+
+    def __init__(self, parent: "Cancel | None" = None) -> None:
+        self._parent = parent
         self._is_abort: bool | None = None  # one attribute: it is set in one step
         self._connections: dict[int, socket] = {}  # of each thread; every step on it is one
 
@@ -46,6 +52,8 @@ class Cancel:
 
     def holds(self, connection: socket | None) -> None:
         """Hear which connection this thread's request is on; see `ossfs.store.interrupts`."""
+        if self._parent is not None:
+            self._parent.holds(connection)
         if connection is None:
             self._connections.pop(threading.get_ident(), None)
         else:
@@ -54,17 +62,19 @@ class Cancel:
     @property
     def is_cancelled(self) -> bool:
         """Somebody called `cancel`."""
-        return self._is_abort is not None
+        is_parent = self._parent is not None and self._parent.is_cancelled
+        return is_parent or self._is_abort is not None
 
     @property
     def is_abort(self) -> bool:
         """Nothing shall be left."""
-        return bool(self._is_abort)
+        is_parent = self._parent is not None and self._parent.is_abort
+        return is_parent or bool(self._is_abort)
 
     def check(self) -> None:
         """Raise TransferCancelled if somebody called `cancel`."""
-        if self._is_abort is not None:
-            raise TransferCancelled("aborted" if self._is_abort else "cancelled, and kept")
+        if self.is_cancelled:
+            raise TransferCancelled("aborted" if self.is_abort else "cancelled, and kept")
 
     def pause(self, seconds: float) -> None:
         """Wait, looking all the while. TransferCancelled."""

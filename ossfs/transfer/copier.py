@@ -52,7 +52,7 @@ class ObjectCopy:
         self._source = source
         self._source_key = source_key
         self._options = options
-        self._hooks = hooks
+        self._hooks = hooks.own()
         self._known = known
         self._progress = Progress(None, progress=hooks.progress, on_data=hooks.on_data)
         origin = f"{source.name}/{source_key}"
@@ -165,6 +165,7 @@ class ObjectCopy:
             is_current=lambda _: True,  # the version is pinned: its bytes do not change
             forbid_overwrite=self._options.forbid_overwrite,
             window=max(1, threads),
+            stop=self._hooks.cancel.cancel,
         )
         try:
             stored = upload.run()

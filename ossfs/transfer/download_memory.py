@@ -77,7 +77,7 @@ class Received:
     def abandon(self) -> None:
         """Leave nothing behind."""
         self.forget()
-        self.sink.path.unlink(missing_ok=True)
+        self.sink.remove()
 
 
 class AlreadyThere(Exception):  # it is none
@@ -148,7 +148,12 @@ class DownloadMemory:
         plan = replace(plan, temp=name, boot=_boot())
         if file is not None:
             file.begin(as_record(plan))
-        sink = FileSink(self._target.with_name(name), plan.stop - plan.start, is_new=True)
+        sink = FileSink(
+            self._target.with_name(name),
+            plan.stop - plan.start,
+            is_new=True,
+            is_nameless=file is None and self._use_temp_file,  # nobody would look for it
+        )
         return Received(plan, sink, file, {})
 
     def _recalled(self, file: CheckpointFile, plan: DownloadPlan) -> Received | None:

@@ -67,7 +67,7 @@ class FileDownload:
         self._key = key
         self._target = target.absolute()
         self._options = options
-        self._hooks = hooks
+        self._hooks = hooks.own()
         self._known = known
         self._progress = Progress(None, progress=hooks.progress, on_data=hooks.on_data)
         about = TransferEvent(Type.CREATED, "download", store.name, key, str(self._target))
@@ -200,6 +200,7 @@ class FileDownload:
                 window=threads * AHEAD if threads > 1 else 1,
                 done=lambda _: None,
                 check=self._hooks.cancel.check,
+                stop=self._hooks.cancel.cancel,
             )
         finally:
             workers.close(cancel=True)

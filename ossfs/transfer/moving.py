@@ -20,7 +20,7 @@ class Moving:
     """One transfer to be counted, limited and stopped."""
 
     def __init__(self, bucket: ObjectStore, key: str, total: int | None, hooks: Hooks) -> None:
-        self.hooks = hooks
+        self.hooks = hooks.own()
         self.progress = Progress(total, progress=hooks.progress, on_data=hooks.on_data)
         self._where = bucket.name, key
 

@@ -5,7 +5,7 @@ Threads: values.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ossfs.store.api import NOTHING
 from ossfs.transfer.cancel import Cancel
@@ -35,6 +35,10 @@ class Hooks:
     on_event: EventCallback | None = None
     limiter: RateLimiter | None = None
     cancel: Cancel = field(default_factory=Cancel)
+
+    def own(self) -> "Hooks":
+        """Return hooks whose `cancel` stops one transfer only, and with this one."""
+        return replace(self, cancel=Cancel(self.cancel))
 
 
 @dataclass(frozen=True, slots=True)

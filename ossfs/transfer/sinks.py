@@ -5,6 +5,7 @@ Threads: `write_at` may be called from any thread, for places that do not overla
 belongs to one thread.
 """
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -14,21 +15,26 @@ from ossfs.extents import Extent
 from ossfs.store.api import FileBody, pieces_of
 from ossfs.transfer.checkpoints import flush_folder
 
+PROC_FDS = Path("/proc/self/fd")
+"""By way of it, a file without a name can be given one."""
+
 
 class FileSink:
     """
     The file at `path`, open until `close`, with room for `size` bytes.
 
     With `is_new` whatever was there is replaced; without, a file of that size has to be
-    there. OSError: ENOSPC when the disk has no room for it; FileNotFoundError, and
-    ValueError when its size is another one, unless `is_new`.
+    there. One that is `nameless` gets its name at the end, so that nothing is left of it
+    when the process dies (where the file system can do that; else it has it from the start).
+    OSError: ENOSPC when the disk has no room for it; FileNotFoundError, and ValueError when
+    its size is another one, unless `is_new`.
     """
 
-    def __init__(self, path: Path, size: int, *, is_new: bool) -> None:
+    def __init__(self, path: Path, size: int, *, is_new: bool, is_nameless: bool = False) -> None:
         self.path = path
         self.size = size
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if is_new else 0)
-        self._fd = os.open(path, flags, 0o666)
+        self._has_name = True
+        self._fd = self._opened(is_new=is_new, is_nameless=is_nameless)
         try:
             if is_new:
                 self._make_room()
@@ -38,8 +44,19 @@ class FileSink:
             os.close(self._fd)
             raise
 
+    def _opened(self, *, is_new: bool, is_nameless: bool) -> int:
+        if is_nameless and PROC_FDS.exists():
+            with contextlib.suppress(OSError):  # not every file system can
+                fd = os.open(self.path.parent, os.O_RDWR | os.O_CLOEXEC | os.O_TMPFILE, 0o666)
+                self._has_name = False
+                return fd
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if is_new else 0)
+        return os.open(self.path, flags, 0o666)
+
     def _make_room(self) -> None:
         os.ftruncate(self._fd, 0)
+        if not self.size:
+            return
         space = os.fstatvfs(self._fd)
         if self.size > space.f_bavail * space.f_frsize and space.f_blocks:
             raise OSError(errno.ENOSPC, f"{self.size} bytes do not fit on the disk", str(self.path))
@@ -65,10 +82,28 @@ class FileSink:
 
     def become(self, target: Path, *, flush: bool) -> None:
         """Give the file its name, in one step, replacing what had it; with `flush`, on disk."""
-        self.path.replace(target)
+        if self._has_name or not self._took(target):
+            self.path.replace(target)
         self.path = target
         if flush:
             flush_folder(target.parent)
+
+    def _took(self, target: Path) -> bool:
+        """Give a nameless file the target's name, or where that is taken its own one."""
+        nameless = PROC_FDS / str(self._fd)
+        self._has_name = True
+        for name in (target, self.path):
+            with contextlib.suppress(FileExistsError):
+                os.link(nameless, name, src_dir_fd=self._fd)  # else links are not followed
+                return name == target
+        raise FileExistsError(
+            errno.EEXIST, "the name of the temporary file is taken", str(self.path)
+        )
+
+    def remove(self) -> None:
+        """Delete the file; one without a name goes when it is closed."""
+        if self._has_name:
+            self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of it; a second call does nothing more."""

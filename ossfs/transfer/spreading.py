@@ -24,12 +24,14 @@ def spread(
     window: int,
     done: Callable[[R], object],
     check: Callable[[], object],
+    stop: Callable[[], object] = lambda: None,
 ) -> None:
     """
     Do every task, `window` of them handed out at a time; give what comes of each to `done`.
 
     The first error, of a task or of `check` (which is asked all the while), is raised when
-    the tasks that have begun have ended; the others never begin.
+    the tasks that have begun have ended; the others never begin. When this thread is
+    interrupted, `stop` is called before that.
     """
     running: set[Future[R]] = set()
     waiting = iter(tasks)
@@ -41,6 +43,11 @@ def spread(
                 running = _collected(running, done, check)
         while running:
             running = _collected(running, done, check)
+    except Exception:
+        raise
+    except BaseException:  # Ctrl-C: nobody wants to wait for whole parts
+        stop()
+        raise
     finally:
         for future in running:
             future.cancel()

@@ -74,6 +74,7 @@ def iter_object(
     wanted = wanted_of(bucket, info, byte_range)
     moving = Moving(bucket, key, wanted.size, hooks)
     fetch = partial(_piece, store, info, version_id, moving)
+    hooks = moving.hooks
     value = 0
     with moving.told():
         for piece in _in_order(list(spans(wanted, max(1, part_size))), fetch, num_threads, hooks):
@@ -126,6 +127,11 @@ def _in_order(
             if following is not None:
                 ahead.append(workers.submit(fetch, following))
             yield piece
+    except Exception:
+        raise
+    except BaseException:  # Ctrl-C, or nobody wants the rest: not to wait for whole pieces
+        hooks.cancel.cancel()
+        raise
     finally:
         workers.close(cancel=True)
 

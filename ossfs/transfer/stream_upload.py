@@ -152,6 +152,7 @@ class _PartsUpload:
                 window=self._threads,
                 done=parts.append,
                 check=moving.hooks.cancel.check,
+                stop=moving.hooks.cancel.cancel,
             )
         finally:
             workers.close(cancel=True)

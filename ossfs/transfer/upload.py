@@ -55,6 +55,7 @@ class MultipartUpload:
     `open_upload`, for a checkpoint that somebody else may open as well. `under_way` returns
     parts that somebody else is sending at the moment: they are waited for, and sent here if
     that fails. `window` parts are handed to the workers ahead of the first unfinished one.
+    `stop` is called when this thread is interrupted, before it waits for what is being sent.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class MultipartUpload:
         if_match: str | None = None,
         forbid_overwrite: bool = False,
         window: int = WINDOW,
+        stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._workers = workers
@@ -93,6 +95,7 @@ class MultipartUpload:
         self._if_match = if_match
         self._forbid_overwrite = forbid_overwrite
         self._window = window
+        self._stop = stop
 
     @property
     def size(self) -> int:
@@ -196,6 +199,11 @@ class MultipartUpload:
                 self._collect(in_flight, parts, upload_id)
         except NoSuchUpload:
             self._checkpoint.gone()
+            raise
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C: nobody wants to wait for whole parts
+            self._stop()
             raise
         finally:
             ours = [future for future, piece in in_flight.items() if piece is None]

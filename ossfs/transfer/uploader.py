@@ -67,7 +67,7 @@ class FileUpload:
         self._key = key
         self._source = source
         self._options = options
-        self._hooks = hooks
+        self._hooks = hooks.own()
         self._progress = Progress(source.size, progress=hooks.progress, on_data=hooks.on_data)
         about = TransferEvent(Type.CREATED, "upload", store.name, key, str(source.path))
         self._teller = Teller(hooks.on_event, about)
@@ -200,6 +200,7 @@ class FileUpload:
             is_current=lambda _: not self._options.verify,
             forbid_overwrite=self._forbids_overwrite(),
             window=threads * AHEAD if is_threaded else 1,
+            stop=self._hooks.cancel.cancel,
         )
         try:
             stored = upload.run()

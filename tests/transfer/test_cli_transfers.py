@@ -337,6 +337,21 @@ def test_a_piece_of_an_object(where, oss, seen):
     assert 1 == piped(where, "cat", f"{oss}/missing").returncode
 
 
+@pytest.mark.parametrize("words", [["cat", "{}"], ["cp", "{}", "-"]])
+def test_a_reader_that_has_enough(where, oss, seen, words):
+    """No complaint, and the exit code of a broken pipe."""
+    seen.put("k", os.urandom(20 * MIB))
+    words = [words[0], *where, *(word.format(f"{oss}/k") for word in words[1:])]
+    with subprocess.Popen(
+        [sys.executable, "-m", "ossfs", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert 10 == len(process.stdout.read(10))
+        process.stdout.close()
+        err = process.stderr.read()
+
+    assert (128 + signal.SIGPIPE, b"") == (process.returncode, err)
+
+
 # Interruptions
 
 

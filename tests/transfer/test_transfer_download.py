@@ -20,7 +20,7 @@ from ossfs.errors import (
     TransferInUse,
     Unreachable,
 )
-from ossfs.transfer import download_memory
+from ossfs.transfer import download_memory, sinks
 from ossfs.transfer.cancel import Cancel
 from ossfs.transfer.events import DataEventType
 from ossfs.transfer.events import TransferEventType as Type
@@ -82,6 +82,30 @@ def test_a_small_object_is_one_range(bucket, target, kept, points, remembered, b
     assert CONTENT == target.read_bytes()
     assert (1, 1, 0) == tuple(points.count(name) for name in ("head", "get_into", "begin"))
     assert ([], []) == (remembered(), beside())
+
+
+@pytest.mark.parametrize("is_able", [True, False])
+def test_nothing_is_left_of_a_small_one_that_dies(
+    bucket, target, kept, points, beside, monkeypatch, is_able, tmp_path
+):
+    """Its file has no name before it is whole, where the file system can do that."""
+    if not is_able:
+        monkeypatch.setattr(sinks, "PROC_FDS", tmp_path / "none")
+    bucket.put_plain("k", CONTENT)
+    for at in range(8):
+        points.revive()
+        points.kill_at = at
+        with pytest.raises(Killed):
+            resumable_download(bucket, "k", target, store=kept)
+        assert not is_able or [] == beside()
+        target.unlink(missing_ok=True)
+    points.revive()
+
+    for _ in range(2):  # the second time over the first
+        bucket.put_plain("k", CONTENT)
+        resumable_download(bucket, "k", target, store=kept)
+        assert CONTENT == target.read_bytes()
+    assert 0o644 == target.stat().st_mode & 0o777
 
 
 def test_an_empty_object(bucket, target, kept):

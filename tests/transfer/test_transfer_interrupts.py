@@ -121,6 +121,18 @@ def test_a_signal_handler_may_cancel(emulator, bucket, moves):
         signal.signal(signal.SIGUSR1, before)
 
 
+@pytest.mark.parametrize("name", ["up", "stream up", "down", "stream down"])
+def test_control_c(emulator, bucket, moves, name):
+    """The exception comes at once, though parts were on their way in other threads."""
+    operation, move = moves[name]
+    emulator.add_fault("delay", operation=operation, seconds=HOUR_S)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        move(num_threads=4)
+    timer.join()
+
+
 def test_a_slow_limit(bucket, tmp_path):
     """Bytes that wait for an hour until they may pass."""
     (tmp_path / "f").write_bytes(CONTENT)

@@ -1,6 +1,5 @@
 """`ossfs cat`: objects to standard output."""
 
-import os
 import re
 import sys
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import click
 
 from ossfs.cli.transfers import flags as shared
-from ossfs.cli.transfers.cp import to_output
+from ossfs.cli.transfers.cp import to_output, unread
 from ossfs.cli.transfers.ends import Buckets, remote_of
 from ossfs.cli.transfers.running import INTERRUPTED, Run
 from ossfs.cli.transfers.showing import View
@@ -40,8 +39,7 @@ def cat_command(*, urls: tuple[str, ...], wanted: str | None, **flags: Any) -> N
             except TransferCancelled:
                 sys.exit(INTERRUPTED + run.outcome.signal)
             except BrokenPipeError:  # whoever read has enough
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                sys.exit(INTERRUPTED + 13)
+                sys.exit(unread())
 
 
 def _range(text: str | None) -> tuple[int, int | None] | None:

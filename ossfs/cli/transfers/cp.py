@@ -1,6 +1,8 @@
 """`ossfs cp`: files to buckets, objects to files, objects to objects."""
 
 import contextlib
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -186,6 +188,8 @@ def _piped(sources: Sequence[End], target: End, buckets: Buckets, run: Run) -> i
         except TransferCancelled:
             click.echo("Interrupted. A pipe cannot be gone on with: nothing is kept.", err=True)
             return INTERRUPTED + run.outcome.signal
+        except BrokenPipeError:
+            return unread()
     return 0
 
 
@@ -201,6 +205,12 @@ def _from_input(stream: BinaryIO, target: Remote, buckets: Buckets, run: Run) ->
         limiter=run.limiter,
         cancel=run.cancel,
     )
+
+
+def unread() -> int:
+    """Return the exit code for when nobody reads standard output any more, and forget it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again
+    return INTERRUPTED + signal.SIGPIPE
 
 
 def to_output(

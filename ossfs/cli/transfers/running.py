@@ -99,7 +99,7 @@ class Run:
                 )
             except TransferCancelled:
                 pass
-            except OssfsError as error:
+            except (OssfsError, OSError) as error:  # of finding out what is to be done
                 self.failed(str(error), error)
             finally:
                 workers.close(cancel=True)
