@@ -12,6 +12,7 @@ Threads: every method from any thread; those that ask block for requests.
 
 import stat
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from ossfs.cache.metadata import LONG_AGO, Known, KnownObjects
@@ -27,6 +28,8 @@ from ossfs.vfs.keys import split
 from ossfs.vfs.nodes import NodeTable
 from ossfs.vfs.posix import file_kind
 from ossfs.vfs.walk import Asked, Walks
+
+CLOCKS_DIFFER_NS = 2 * 10**9  # ours from the store's; its times are whole seconds, besides
 
 
 class Descriptions:
@@ -240,6 +243,8 @@ class Descriptions:
     def _described(self, info: ObjectInfo) -> Known:
         known = self.objects.get(info.key)
         is_ours = known is not None and known.etag == info.etag and known.made_ns > 0
+        if is_ours and known is not None and _is_older(info, known):
+            return replace(known, checked=self._clock.monotonic())
         if not is_ours and not info.key.endswith("/"):
             self.asking.told(split(info.key)[0], info.headers)
         return Known(
@@ -302,3 +307,17 @@ class Descriptions:
 
     def _no_marker(self) -> Known:
         return Known("", 0, None, Headers(), self._clock.monotonic())
+
+
+def _is_older(info: ObjectInfo, known: Known) -> bool:
+    """
+    Say whether an answer may have been on its way before our own last change of metadata.
+
+    That leaves the etag as it is. Somebody else's change has a later time than the one that a
+    listing has shown, or, where none has, than our change itself.
+    """
+    if known.headers is None:
+        return False
+    if known.modified_ns is not None:
+        return info.modified_ns <= known.modified_ns
+    return info.modified_ns <= known.made_ns + CLOCKS_DIFFER_NS

@@ -253,3 +253,20 @@ def test_attributes_changed_while_uploaded_need_nobody_to_ask(core):
         sh.write("/f", b"x")
 
         assert ["f"] == [node.key for node in life.fs._files.scheduler.waiting()]
+
+
+def test_an_answer_from_before_our_own_change(core, life, sh):
+    """A mode that was just stored is not forgotten for what a request had been told before."""
+    sh.write("/f", b"data")
+    before = core.bucket.head("f")
+    sh.chmod("/f", 0o600)
+    sh.utime("/f", ns=(7, 7 * 10**9))
+    assert life.mount.drain(None)
+
+    life.fs._tree.descriptions.confirmed(before)
+
+    assert (0o100600, 7 * 10**9) == (sh.stat("/f").st_mode, sh.stat("/f").st_mtime_ns)
+    core.clock.advance(60)
+    core.put("f", b"data", mode=str(0o100640))
+    sh.close(sh.open("/f", os.O_RDONLY))
+    assert 0o100640 == sh.stat("/f").st_mode
