@@ -29,10 +29,13 @@ __version__ = "0.1.0"
 
 _CONNECTING = ("ConnectedBucket", "connect")
 
+if not TYPE_CHECKING:  # type checkers are to know each name, and no other
 
-def __getattr__(name: str) -> Any:
-    if name in _CONNECTING:
-        return getattr(import_module("ossfs.connecting"), name)
-    if not name.startswith("_") and name in (transfer := import_module("ossfs.transfer")).__all__:
-        return getattr(transfer, name)
-    raise AttributeError(f"module 'ossfs' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _CONNECTING:
+            return getattr(import_module("ossfs.connecting"), name)
+        if not name.startswith("_"):
+            transfer = import_module("ossfs.transfer")
+            if name in transfer.__all__:
+                return getattr(transfer, name)
+        raise AttributeError(f"module 'ossfs' has no attribute {name!r}")

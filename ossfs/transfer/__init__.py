@@ -63,15 +63,42 @@ HOMES = {
 }
 """Which module of this package each name comes from."""
 
-_HOME = {name: module for module, names in HOMES.items() for name in names}
-__all__ = sorted(_HOME)  # noqa: PLE0605  # all of them are text
+__all__ = [
+    "Cancel",
+    "CopyOptions",
+    "DataEvent",
+    "DataEventType",
+    "DownloadOptions",
+    "DownloadResult",
+    "Hooks",
+    "PartEvent",
+    "RateLimiter",
+    "ResumableStore",
+    "TransferEvent",
+    "TransferEventType",
+    "UploadOptions",
+    "UploadResult",
+    "append_object",
+    "determine_part_size",
+    "download_file",
+    "download_to_stream",
+    "get_object",
+    "iter_object",
+    "put_object",
+    "resumable_copy",
+    "resumable_download",
+    "resumable_upload",
+    "upload_file",
+    "upload_object",
+]
 
+if not TYPE_CHECKING:  # type checkers are to know each name, and no other
+    _HOME = {name: module for module, names in HOMES.items() for name in names}
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
 
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    def __dir__() -> list[str]:
+        return sorted([*globals(), *_HOME])

@@ -145,8 +145,9 @@ class DownloadMemory:
         name = self._target.name
         if self._use_temp_file:
             name = f"{name[:LONGEST]}.ossfs-{secrets.token_hex(4)}"
-        plan = replace(plan, temp=name, boot=_boot())
+        plan = replace(plan, temp=name)
         if file is not None:
+            plan = replace(plan, boot=_boot())
             file.begin(as_record(plan))
         sink = FileSink(
             self._target.with_name(name),

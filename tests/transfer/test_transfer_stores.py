@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import alibabacloud_oss_v2 as v2
 import boto3
@@ -256,6 +257,59 @@ def test_a_download_whose_process_is_killed(
     )  # fmt: skip
 
 
+DIES_AT_ANY_TIME = """
+import os, random, signal, sys
+import ossfs
+
+kind, bucket, endpoint, key_id, secret, direction, path, kept, seed = sys.argv[1:]
+dice = random.Random(int(seed))
+
+def told(consumed, total):
+    if dice.random() < 0.02:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with ossfs.connect(
+    f"{kind}://{bucket}", endpoint=endpoint, region="cn-hangzhou",
+    access_key_id=key_id, access_key_secret=secret,
+) as bucket:
+    move = {"up": ossfs.resumable_upload, "down": ossfs.resumable_download}[direction]
+    more = {} if direction == "up" else {"multiget_threshold": 1}
+    move(bucket, "k", path, part_size=5 << 20, num_threads=4, checkpoint_dir=kept,
+         progress_callback=told, **more)
+"""
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_killed_at_any_time_with_many_threads(bucket, tmp_path, options, emulator, seen, direction):
+    """Until it gets through: parts that were done are moved once, the bytes are right."""
+    content = os.urandom(MIB) * 40 + b"tail"
+    path = tmp_path / "f"
+    operation = "UploadPart" if direction == "up" else "GetObject"
+    if direction == "up":
+        path.write_bytes(content)
+    else:
+        seen.put("k", content)
+    emulator.reset_stats()
+    for seed in range(200):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-c", DIES_AT_ANY_TIME, bucket.place.split("://")[0]),
+                *(bucket.name, emulator.endpoint, emulator.key_id, emulator.secret, direction),
+                *(path, options["checkpoint_dir"], str(seed)),
+            ],
+            check=False,
+            timeout=60,
+        )
+        if done.returncode == 0:
+            break
+    assert 0 == done.returncode
+
+    assert content == (seen.get("k") if direction == "up" else path.read_bytes())
+    assert emulator.requests(operation) <= 9 + 4 * seed  # parts, and those that were cut off
+    assert [] == list(options["checkpoint_dir"].iterdir())
+    assert ([], []) == (seen.uploads(), list(tmp_path.glob("f.ossfs-*")))
+
+
 # Beside the official SDKs
 
 
@@ -478,8 +532,33 @@ def test_the_names_are_cheap():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+TYPED = """
+import ossfs
+with ossfs.connect("oss://b", region="x") as bucket:
+    etag: str = ossfs.resumable_upload(bucket, "k", "f", limiter=ossfs.RateLimiter(1)).etag
+    ossfs.resumable_download(bucket, "k", "f", no_such=1)
+    ossfs.no_such
+"""
+
+
+def test_names_are_typed(tmp_path):
+    """A type checker knows arguments and results, and what there is not."""
+    (tmp_path / "use.py").write_text(TYPED)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", "use.py"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(Path(ossfs.__file__).parent.parent)},
+    )  # fmt: skip
+
+    assert "use.py:5: error: Unexpected keyword argument" in done.stdout
+    assert "use.py:6: error: Module has no attribute" in done.stdout
+    assert "Found 2 errors" in done.stdout
+
+
 def test_every_name_is_there():
     """What the package says it offers, and dir() shows."""
+    homes = ossfs.transfer.HOMES.values()
+    assert sorted(name for names in homes for name in names) == ossfs.transfer.__all__
     for name in ossfs.transfer.__all__:
         assert getattr(ossfs, name) is getattr(ossfs.transfer, name)
         assert name in dir(ossfs.transfer)
