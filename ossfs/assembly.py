@@ -183,6 +183,10 @@ class Mount:
             "given_up": int(metrics.value("ossfs_given_up_total")),
         }
 
+    def metrics(self) -> str:
+        """Return what is counted of requests, in the text format of Prometheus."""
+        return self._metrics.text()
+
     def drain(self, deadline_s: float | None) -> bool:
         """Bring everything that nobody has open into the bucket; False: something is left."""
         return self.fs.drain(deadline_s)

@@ -149,6 +149,7 @@ def _serve(mount: Mount, state: StateDirectory, config: MountConfig, session: Se
     handlers = {
         "status": lambda _: _status(mount),
         "counters": lambda _: mount.counters(),
+        "metrics": lambda _: mount.metrics(),
         "drain": lambda request: _drain(mount, request.get("deadline_s")),
         "hurry": lambda _: session.hurry(),
         **upload_handlers(mount),

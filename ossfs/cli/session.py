@@ -42,6 +42,10 @@ class Mount(HasUploads, Protocol):
         """Return what was read and asked, and what is held, as plain values."""
         ...
 
+    def metrics(self) -> str:
+        """Return what is counted of requests, in the text format of Prometheus."""
+        ...
+
     def drain(self, deadline_s: float | None) -> bool:
         """Upload what is promised; False: not all of it was done in time."""
         ...

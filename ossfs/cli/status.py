@@ -1,7 +1,7 @@
 """`ossfs status`: what is mounted, and what is on its way to the buckets."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -16,14 +16,20 @@ MOST_SHOWN = 4  # operations, the most frequent ones
 
 @click.command(short_help="Show what is mounted and what is on its way.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def status(*, as_json: bool) -> None:
+@click.option("--metrics", "as_metrics", is_flag=True, help="For Prometheus.")
+def status(*, as_json: bool, as_metrics: bool) -> None:
     """
     Show what is mounted, how much of it is not in its bucket yet, and what was read.
 
     Reads are counted as the kernel sends them: what it has in its own pages it does not ask
     for. "Found" are those that memory could answer without waiting for the store or the disk.
     """
+    if as_json and as_metrics:
+        raise click.UsageError("--json and --metrics are two forms: choose one")
     found = list(find())
+    if as_metrics:
+        click.echo(_metrics(found), nl=False)
+        return
     if as_json:
         click.echo(json.dumps([_as_json(one) for one in found if one.is_mounted], indent=1))
         return
@@ -50,16 +56,32 @@ def _pending(one: Found) -> str:
     return f"to upload: {left_text(pending)}" if pending else "everything is in the bucket"
 
 
+def _metrics(found: Iterable[Found]) -> str:
+    """Return what all mounts count, each with its URL and mountpoint."""
+    from ossfs.observe.metrics import joined  # noqa: PLC0415  # slow; the other forms need it not
+
+    return joined(
+        ({"url": one.record.url, "mountpoint": one.record.mountpoint}, text)
+        for one in found
+        if one.is_mounted and one.record is not None and (text := _ask(one, "metrics"))
+    )
+
+
 def _counters(one: Found) -> Mapping[str, Any]:
-    """Ask a live mount; empty: it does not answer, or is of an older version."""
+    """Return what a live mount counts; empty: it does not say."""
+    counters: Mapping[str, Any] = _ask(one, "counters") or {}
+    return counters
+
+
+def _ask(one: Found, what: str) -> Any:
+    """Ask a live mount; None: it does not answer, or is of an older version."""
     if one.record is None or one.error:
-        return {}
+        return None
     try:
         with closing(Client(one.record.socket)) as client:
-            counters: Mapping[str, Any] = client.ask("counters")
-            return counters
+            return client.ask(what)
     except ControlError:
-        return {}
+        return None
 
 
 def _counter_lines(counters: Mapping[str, Any]) -> Iterator[str]:

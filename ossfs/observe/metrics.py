@@ -3,16 +3,17 @@ Every number that ossfs keeps about itself, declared in one table.
 
 `DECLARED` says name, kind, unit, labels and meaning; nothing else can be counted, and the
 documentation is made from it. A `Metrics` holds the values of one mount and writes them in
-the text format of Prometheus.
+the text format of Prometheus; `joined` makes one text of those of several mounts.
 
 Threads: every method may be called from any thread.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -126,9 +127,43 @@ class Metrics:
                     found[key] = found.get(key, 0) + sample.value
         return found
 
-    def text(self) -> bytes:
+    def text(self) -> str:
         """Return all values in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        return generate_latest(self._registry).decode()
+
+
+class _Families:
+    """Families of samples in the place of a registry."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Metric] = {}
+
+    def collect(self) -> Iterable[Metric]:
+        return self._found.values()
+
+    def add(self, family: Metric, labels: Mapping[str, str]) -> None:
+        found = self._found.setdefault(
+            family.name, Metric(family.name, family.documentation, family.type)
+        )
+        for one in family.samples:
+            found.add_sample(one.name, {**one.labels, **labels}, one.value)
+
+
+def joined(texts: Iterable[tuple[Mapping[str, str], str]]) -> str:
+    """
+    Return one text of several, the samples of each with its labels.
+
+    A metric may come up only once in a text. ValueError: one is not such a text.
+    """
+    families = _Families()
+    for labels, text in texts:
+        for family in text_string_to_metric_families(text):
+            # When a series began is of no use here, and doubles their number.
+            if not family.name.endswith("_created"):
+                families.add(family, labels)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(families)
+    return generate_latest(registry).decode()
 
 
 def _series(metric: Declared, registry: CollectorRegistry) -> Counter | Gauge | Histogram:

@@ -62,3 +62,26 @@ def test_the_disk_cache_is_counted(mounting, seen, tmp_path, counters, command):
     told = counters()
     assert (0, len(CONTENT)) == (told["received_bytes"], told["disk"]["hit_bytes"])
     assert "fetches spared (3.07 MB)" in command("status").stdout
+
+
+def test_metrics_for_prometheus(mounted, emulator, command):
+    """What each mount counts is printed with its URL and mountpoint, and nothing else."""
+    emulator.add_fault("error", operation="PutObject", status=500, count=1)
+
+    (mounted.path / "f").write_bytes(b"12345")
+
+    lines = command("status", "--metrics").stdout.splitlines()
+    (known,) = json.loads(command("status", "--json").stdout)
+    place = f'mountpoint="{mounted.path}",'
+    end = f'url="{known["url"]}"}}'
+    again = f'ossfs_retries_total{{{place}operation="put",reason="ServerFault",{end} 1.0'
+    assert again in lines
+    assert f'ossfs_sent_bytes_total{{{place}operation="put",{end} 5.0' in lines
+    assert all(line.startswith(("# HELP ossfs_", "# TYPE ossfs_", "ossfs_")) for line in lines)
+
+
+def test_metrics_without_a_mount(command):
+    """There are none: the text is empty, not a sentence that Prometheus cannot read."""
+    done = command("status", "--metrics")
+
+    assert (0, "") == (done.returncode, done.stdout)

@@ -8,7 +8,7 @@ from ossfs.clock import FakeClock
 from ossfs.errors import NoSuchKey
 from ossfs.extents import Extent
 from ossfs.observe import logs
-from ossfs.observe.metrics import DECLARED, Metrics
+from ossfs.observe.metrics import DECLARED, Metrics, joined
 from ossfs.store.api import BytesBody, FileBody, Headers
 from ossfs.store.memory import MemoryStore
 from ossfs.store.metered import Metered
@@ -76,13 +76,35 @@ def test_requests_are_timed(metrics):
 
 def test_every_metric_says_what_it_is(metrics):
     """Each declared metric has a unit and a sentence, and appears in the text."""
-    text = metrics.text().decode()
+    text = metrics.text()
 
     for name, metric in DECLARED.items():
         assert name == metric.name
         assert metric.unit
         assert metric.meaning.endswith(".")
         assert metric.meaning in text
+
+
+def test_texts_of_several_mounts_become_one(metrics):
+    """Each metric is described once; a sample keeps its labels and gets those of its mount."""
+    other = Metrics()
+    metrics.count("ossfs_requests_total", 2, operation="put", outcome="ok")
+    metrics.observe("ossfs_request_seconds", 0.02, operation="put")
+    other.count("ossfs_requests_total", 3, operation="put", outcome="ok")
+    place = 'a "b"\n'
+
+    text = joined([({"at": "x"}, metrics.text()), ({"at": place}, other.text())])
+
+    lines = text.splitlines()
+    assert 1 == lines.count("# TYPE ossfs_requests_total counter")
+    assert 1 == lines.count("# TYPE ossfs_request_seconds histogram")
+    counted = {line for line in lines if line.startswith("ossfs_requests")}
+    assert {
+        'ossfs_requests_total{at="x",operation="put",outcome="ok"} 2.0',
+        'ossfs_requests_total{at="a \\"b\\"\\n",operation="put",outcome="ok"} 3.0',
+    } == counted
+    assert 'ossfs_request_seconds_bucket{at="x",le="0.03",operation="put"} 1.0' in lines
+    assert 'ossfs_request_seconds_count{at="x",operation="put"} 1.0' in lines
 
 
 def test_what_is_not_declared_cannot_be_counted(metrics):
