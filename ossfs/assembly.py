@@ -127,12 +127,14 @@ class Mount:
         self._metrics = metrics
         self._workers = workers
         self._on_close = on_close
+        self._fuse = ""
 
     def serve(self, mountpoint: str, on_ready: Callable[[], None]) -> None:
         """Mount, and serve until unmounted. MountFailed."""
-        posix = self._config.posix
+        posix, kernel = self._config.posix, self._config.kernel
 
-        def ready() -> None:
+        def ready(about: str) -> None:
+            self._fuse = about
             for workers in self._workers:
                 workers.warm(WARM)
             on_ready()
@@ -149,6 +151,8 @@ class Mount:
             on_ready=ready,
             capacity=posix.capacity,
             has_xattrs=posix.xattrs,
+            library=kernel.fuse,
+            caches_writes=kernel.writeback_cache,
         )
 
     @property
@@ -164,6 +168,7 @@ class Mount:
         """Return what was read and asked since the mount began, and what is held; see the docs."""
         blocks, disk, metrics = self._caches.blocks, self._caches.disk, self._metrics
         return {
+            "fuse": self._fuse,
             "memory": {
                 "hits": blocks.hits,
                 "misses": blocks.misses,

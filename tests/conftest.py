@@ -35,6 +35,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from ossfs.errors import MountFailed
+from ossfs.fusefs.libraries import choose
+
 GRACE_S = 3.0  # for threads that are ending and connections that are closing
 _numbers = itertools.count(1)
 
@@ -276,9 +279,10 @@ def run_ossfs(*words, timeout=120, **environment):
 class Mounting:
     """One bucket at one mount point, mounted by the command, as often as the test likes."""
 
-    def __init__(self, server, bucket, folder):
+    def __init__(self, server, bucket, folder, libfuse):
         self.server = server
         self.bucket = bucket
+        self.libfuse = libfuse
         self.path = folder / "mnt"
         self.state = folder / "state"
         self.path.mkdir()
@@ -292,8 +296,8 @@ class Mounting:
     def try_mount(self, *options):
         """Run `ossfs mount`; return the finished command."""
         url = f"oss://{self.bucket}"
-        options = ("--endpoint", self.server.endpoint, "--state-dir", self.state, *options)
-        return run_ossfs("mount", url, self.path, *options)
+        where = ("--endpoint", self.server.endpoint, "--state-dir", self.state)
+        return run_ossfs("mount", url, self.path, *where, "--fuse", self.libfuse, *options)
 
     @property
     def pid(self):
@@ -364,15 +368,34 @@ def wait_until(is_so, timeout_s=30.0, message="it did not happen"):
         time.sleep(0.01)
 
 
+def pytest_generate_tests(metafunc):
+    """Run tests that are marked so with both versions of libfuse."""
+    if metafunc.definition.get_closest_marker("both_libfuses"):
+        metafunc.parametrize("libfuse", ["2", "3"], indirect=True)
+
+
 @pytest.fixture
-def mounting(tmp_path, emulator, bucket_name, state_home, cloud_environment, request):
+def libfuse(request):
+    """Return the version of libfuse that mounts of this test use; where CI is set, it is there."""
+    version = getattr(request, "param", "2")
+    try:
+        choose(version)
+    except MountFailed as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    return version
+
+
+@pytest.fixture
+def mounting(tmp_path, emulator, bucket_name, state_home, cloud_environment, libfuse):
     """Make mounts: call it for a `Mounting` of the test's bucket (or another server's)."""
     made = []
 
     def make(server=emulator, bucket=bucket_name):
         folder = tmp_path / f"mounting-{len(made)}"
         folder.mkdir()
-        made.append(Mounting(server, bucket, folder))
+        made.append(Mounting(server, bucket, folder, libfuse))
         return made[-1]
 
     yield make

@@ -35,11 +35,13 @@ def status(*, as_json: bool, as_metrics: bool) -> None:
         return
     for one in found:
         if one.is_mounted and one.record is not None:
+            counters = _counters(one)
+            library = f", {counters['fuse']}" if counters.get("fuse") else ""
             click.echo(
-                f"{one.record.url} at {one.record.mountpoint}: process {one.record.pid},"
+                f"{one.record.url} at {one.record.mountpoint}: process {one.record.pid}{library},"
                 f" since {age_text(one.record.started_ns)}; {_pending(one)}"
             )
-            for line in _counter_lines(_counters(one)):
+            for line in _counter_lines(counters):
                 click.echo(f"  {line}")
     if not any(one.is_mounted for one in found):
         click.echo("Nothing is mounted.")

@@ -18,6 +18,7 @@ Threads: everything here is a value.
 
 from ossfs.config.groups import (
     CacheConfig,
+    KernelConfig,
     LoggingConfig,
     MountConfig,
     PosixConfig,
@@ -33,6 +34,7 @@ __all__ = [
     "BucketUrl",
     "CacheConfig",
     "CredentialsConfig",
+    "KernelConfig",
     "LoggingConfig",
     "MountConfig",
     "Named",

@@ -171,6 +171,25 @@ class PosixConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelConfig:
+    """How the mount and the kernel work together."""
+
+    fuse: str = option(
+        "auto",
+        choice("auto", "2", "3"),
+        "The version of libfuse. `3` moves more bytes with a request and lists directories with"
+        " attributes; it needs libfuse 3 and the Python package mfusepy, and `auto` takes it"
+        " where both are installed.",
+    )
+    writeback_cache: bool = option(
+        False,
+        BOOLEAN,
+        "Let the kernel collect what is written in small pieces (libfuse 3). Only where nobody"
+        " else changes the bucket: the kernel then believes its own sizes and times.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingConfig:
     """What is written where."""
 
@@ -196,4 +215,5 @@ class MountConfig:
     cache: CacheConfig = CacheConfig()
     writeback: WritebackConfig = WritebackConfig()
     posix: PosixConfig = PosixConfig()
+    kernel: KernelConfig = KernelConfig()
     logging: LoggingConfig = LoggingConfig()

@@ -14,6 +14,7 @@ from typing import Any
 
 from ossfs.config.groups import (
     CacheConfig,
+    KernelConfig,
     LoggingConfig,
     MountConfig,
     PosixConfig,
@@ -64,6 +65,7 @@ GROUPS: Mapping[str, type] = {
     "cache": CacheConfig,
     "writeback": WritebackConfig,
     "posix": PosixConfig,
+    "kernel": KernelConfig,
     "logging": LoggingConfig,
 }
 

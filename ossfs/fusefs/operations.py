@@ -11,12 +11,13 @@ Threads: libfuse calls from many threads. `init` runs after the process became a
 import errno
 import logging
 import os
+import stat
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ossfs.errors import OssfsError
-from ossfs.fusefs.binding import ENCODING, get_context
+from ossfs.fusefs.callbacks import ENCODING
 from ossfs.vfs.filesystem import FileSystem
 from ossfs.vfs.handles import Fh
 from ossfs.vfs.pages import Caching
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 UTIME_NOW = (1 << 30) - 1  # as libfuse passes them: seconds 0, these nanoseconds
 UTIME_OMIT = (1 << 30) - 2
+RENAME_NOREPLACE = 1  # of renameat2(2); libfuse 2 passes no flags
 BLOCK = 4096
 CAPACITY = 1 << 50  # 1 PiB
 FAKE_FILES = 1 << 40
@@ -33,8 +35,20 @@ MAX_NAME = 255
 EXPECTED = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY, errno.ENOTSUP, errno.ENODATA, errno.EINVAL}
 
 
+class Item(NamedTuple):
+    """A name in a directory, its inode number (0: whatever) and type bits (0: unknown)."""
+
+    name: bytes
+    ino: int
+    kind: int
+
+
 class Operations:
-    """What fusepy calls: `operations(name, *arguments)`."""
+    """
+    What both bindings call: `operations(name, *arguments)`.
+
+    `asker` tells who asks, as (uid, gid, pid).
+    """
 
     use_ns = True
     flag_nullpath_ok = 1  # operations on handles need no path
@@ -44,11 +58,13 @@ class Operations:
         self,
         fs: FileSystem,
         *,
+        asker: Callable[[], tuple[int, int, int]],
         on_ready: Callable[[], None],
         capacity: int = CAPACITY,
         has_xattrs: bool = True,
     ) -> None:
         self._fs = fs
+        self._asker = asker
         self._on_ready = on_ready
         self._blocks = -(-capacity // BLOCK)
         if not has_xattrs:  # the binding leaves it out, and the kernel stops asking
@@ -106,13 +122,13 @@ class Operations:
 
     def opendir(self, path: str) -> int:
         """Open a directory."""
-        return self._fs.opendir(_path(path), pid=get_context()[2])
+        return self._fs.opendir(_path(path), pid=self._asker()[2])
 
     def releasedir(self, path: str | None, fh: int) -> None:  # noqa: ARG002 - by handle
         """Close a directory."""
         self._fs.releasedir(Fh(fh))
 
-    def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, int], int]]:  # noqa: ARG002 - by path
+    def readdir(self, path: str | None, fh: int) -> list[tuple[str, dict[str, int], int]]:  # noqa: ARG002 - by path
         """
         List a directory, with types where they are known.
 
@@ -124,6 +140,28 @@ class Operations:
             entries.append((_wire(name), {"st_ino": listed.ino, "st_mode": listed.kind}, 0))
         return entries
 
+    def listing(self, path: str | None) -> list[Item]:
+        """
+        List a directory for libfuse 3; one that was removed while it was read has no names.
+
+        The attributes of what is in it come when the kernel takes the name: see `attributes`.
+        """
+        items = [Item(b".", 0, stat.S_IFDIR), Item(b"..", 0, stat.S_IFDIR)]
+        if path is not None:
+            for name, listed in self._fs.readdir(_path(path)).items():
+                items.append(Item(os.fsencode(name), listed.ino, listed.kind))
+        return items
+
+    def attributes(self, path: str) -> Callable[[bytes], dict[str, int] | None]:
+        """Return what tells the attributes of a file in a directory, if nobody is asked for it."""
+        of = self._fs.stat_unasked(_path(path))
+
+        def answer(name: bytes) -> dict[str, int] | None:
+            known = of(os.fsdecode(name))
+            return None if known is None else _stat(known)
+
+        return answer
+
     def readlink(self, path: str) -> str:
         """Read a symlink."""
         return _wire(self._fs.readlink(_path(path)))
@@ -132,13 +170,13 @@ class Operations:
 
     def open(self, path: str, flags: int) -> tuple[int, Caching]:
         """Open a file; say, too, what the kernel may keep and believe of it."""
-        uid = get_context()[0] if flags & os.O_TRUNC else 0
+        uid = self._asker()[0] if flags & os.O_TRUNC else 0
         fh = self._fs.open(_path(path), flags, uid=uid)
         return fh, self._fs.caching(fh)
 
     def create(self, path: str, mode: int, flags: int) -> tuple[int, Caching]:
         """Make a file and open it, as the flags say; as `open`."""
-        uid, gid, _ = get_context()
+        uid, gid, _ = self._asker()
         fh = self._fs.create(_path(path), mode, flags, uid=uid, gid=gid)
         return fh, self._fs.caching(fh)
 
@@ -176,15 +214,15 @@ class Operations:
 
     # Attributes
 
-    def chmod(self, path: str, mode: int) -> None:
+    def chmod(self, path: str | None, mode: int) -> None:
         """Change permissions."""
         self._fs.chmod(_path(path), mode)
 
-    def chown(self, path: str, uid: int, gid: int) -> None:
+    def chown(self, path: str | None, uid: int, gid: int) -> None:
         """Change owner or group."""
         self._fs.chown(_path(path), uid, gid)
 
-    def utimens(self, path: str, times: tuple[int, int] | None = None) -> None:
+    def utimens(self, path: str | None, times: tuple[int, int] | None = None) -> None:
         """Change times."""
         atime, mtime = times if times is not None else (UTIME_NOW, UTIME_NOW)
         self._fs.utimens(_path(path), _time(atime), _time(mtime))
@@ -209,17 +247,17 @@ class Operations:
 
     def mkdir(self, path: str, mode: int) -> None:
         """Make a directory."""
-        uid, gid, _ = get_context()
+        uid, gid, _ = self._asker()
         self._fs.mkdir(_path(path), mode, uid=uid, gid=gid)
 
     def mknod(self, path: str, mode: int, dev: int) -> None:
         """Make a file, fifo, socket or device."""
-        uid, gid, _ = get_context()
+        uid, gid, _ = self._asker()
         self._fs.mknod(_path(path), mode, dev, uid=uid, gid=gid)
 
     def symlink(self, path: str, target: str) -> None:
         """Make a symlink."""
-        uid, gid, _ = get_context()
+        uid, gid, _ = self._asker()
         self._fs.symlink(_path(path), _path(target), uid=uid, gid=gid)
 
     def link(self, path: str, target: str) -> None:
@@ -228,15 +266,17 @@ class Operations:
 
     def unlink(self, path: str) -> None:
         """Remove a file."""
-        self._fs.unlink(_path(path), pid=get_context()[2])
+        self._fs.unlink(_path(path), pid=self._asker()[2])
 
     def rmdir(self, path: str) -> None:
         """Remove a directory."""
         self._fs.rmdir(_path(path))
 
-    def rename(self, old: str, new: str) -> None:
-        """Rename."""
-        self._fs.rename(_path(old), _path(new))
+    def rename(self, old: str, new: str, flags: int = 0) -> None:
+        """Rename; of the flags of renameat2(2), RENAME_NOREPLACE alone can be kept."""
+        if flags & ~RENAME_NOREPLACE:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), old)
+        self._fs.rename(_path(old), _path(new), is_exclusive=bool(flags))
 
 
 def _stat(answer: Stat) -> dict[str, int]:
@@ -257,13 +297,15 @@ def _stat(answer: Stat) -> dict[str, int]:
     }
 
 
-def _path(wire: str) -> str:
-    """From fusepy's Latin-1 to Python's form of file names."""
+def _path(wire: str | None) -> str:
+    """From the binding's Latin-1 to Python's form of file names; None: it has no name any more."""
+    if wire is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     return os.fsdecode(wire.encode(ENCODING))
 
 
 def _wire(path: str) -> str:
-    """From Python's form of file names to fusepy's Latin-1."""
+    """From Python's form of file names to the binding's Latin-1."""
     return os.fsencode(path).decode(ENCODING)
 
 

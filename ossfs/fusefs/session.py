@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ossfs.errors import MountFailed
+from ossfs.fusefs import libraries
+from ossfs.fusefs.operations import Operations
 from ossfs.vfs.filesystem import FileSystem
 
 log = logging.getLogger(__name__)
-
-MAX_REQUEST = 128 << 10  # libfuse 2 moves no more at once
 
 
 def run(
@@ -23,53 +23,60 @@ def run(
     *,
     name: str,
     options: Mapping[str, str | bool],
-    on_ready: Callable[[], None],
+    on_ready: Callable[[str], None],
     capacity: int,
     has_xattrs: bool,
+    library: str,
+    caches_writes: bool,
 ) -> None:
     """
     Mount `fs` at `mountpoint` and serve it until it is unmounted.
 
     `name` is what `df` and /proc/mounts show, `capacity` the bytes that `df` shows; `options`
     are libfuse's. Without `has_xattrs` the kernel does not ask for any before each write.
-    `on_ready` is called once, from another thread, when the kernel answers. MountFailed:
-    libfuse is missing, or refused; it has said why on standard error.
+    `library` is what `libraries.choose` takes; with `caches_writes`, which needs libfuse 3,
+    the kernel collects what is written. `on_ready` is called once, from another thread, when
+    the kernel answers, with what the mount runs on in words. MountFailed: libfuse is missing,
+    or refused; it has said why on standard error.
     """
-    try:
-        from ossfs.fusefs.binding import ENCODING, Binding  # noqa: PLC0415 - loads libfuse
-        from ossfs.fusefs.operations import Operations  # noqa: PLC0415 - as above
-    except OSError as error:
-        raise MountFailed(f"libfuse cannot be loaded: {error}") from error
+    number = libraries.choose(library)
+    if number == 2 and caches_writes:  # noqa: PLR2004  # the version
+        raise MountFailed("--writeback-cache needs libfuse 3; try with --fuse 3")
+    binding = libraries.load(number)
+    about = f"libfuse {binding.version()}"
 
     def answer() -> None:
         thread = threading.Thread(
-            target=_report, args=(mountpoint, on_ready), name="ossfs-ready", daemon=True
+            target=_report, args=(mountpoint, about, on_ready), name="ossfs-ready", daemon=True
         )
         thread.start()
 
-    operations = Operations(fs, on_ready=answer, capacity=capacity, has_xattrs=has_xattrs)
+    operations = Operations(
+        fs,
+        asker=binding.get_context,
+        on_ready=answer,
+        capacity=capacity,
+        has_xattrs=has_xattrs,
+    )
+    extra = {"caches_writes": True} if caches_writes else {}
     try:
-        Binding(
+        binding.Binding(
             operations,
             mountpoint,
-            encoding=ENCODING,
-            foreground=True,
-            fsname=name,
-            subtype="ossfs",
-            default_permissions=True,
-            use_ino=True,
-            atomic_o_trunc=True,
-            big_writes=True,
-            max_read=MAX_REQUEST,
-            max_write=MAX_REQUEST,
-            **options,
+            options={
+                "fsname": name,
+                "subtype": "ossfs",
+                "default_permissions": True,
+                **options,
+            },
+            **extra,
         )
     except RuntimeError as error:
         raise MountFailed(f"libfuse could not mount {mountpoint} (status {error})") from error
 
 
-def _report(mountpoint: str, on_ready: Callable[[], None]) -> None:
+def _report(mountpoint: str, about: str, on_ready: Callable[[str], None]) -> None:
     """Ask the kernel for the top of the mount, and say when it has answered."""
     Path(mountpoint).stat()
-    log.info("mounted at %s", mountpoint)
-    on_ready()
+    log.info("mounted at %s with %s", mountpoint, about)
+    on_ready(about)

@@ -91,7 +91,21 @@ class Descriptions:
             ):
                 return self.look(key)
             self.asking.found_plain(directory)
-        return Known(entry.etag, entry.size, entry.modified_ns or None, None, LONG_AGO)
+        return _as_listed(entry)
+
+    def shown_unasked(self, directory: str) -> Callable[[str, Entry], Known | None]:
+        """
+        Return what tells what `shown` says of the files of a directory that was just read.
+
+        None: it would ask. Nothing is asked.
+        """
+        is_plain = self._is_plain(directory)
+
+        def shown(key: str, entry: Entry) -> Known | None:
+            known = self._match(key, entry)
+            return _as_listed(entry) if known is None and is_plain else known
+
+        return shown
 
     def known(self, key: str, entry: Entry, *, fresh: bool = False) -> Known:
         """
@@ -321,3 +335,7 @@ def _is_older(info: ObjectInfo, known: Known) -> bool:
     if known.modified_ns is not None:
         return info.modified_ns <= known.modified_ns
     return info.modified_ns <= known.made_ns + CLOCKS_DIFFER_NS
+
+
+def _as_listed(entry: Entry) -> Known:
+    return Known(entry.etag, entry.size, entry.modified_ns or None, None, LONG_AGO)

@@ -136,6 +136,13 @@ class Directories:
         if not self.is_listed(directory):
             self._once.ask((directory, ""), lambda: self._list_below(directory))
 
+    def known(self, directory: str, name: str) -> Entry | None:
+        """Return the entry if it is known and still fresh; asks nothing."""
+        now = self._clock.monotonic()
+        with self._lock:
+            seen = self._seen_locked(self._state_locked(directory), name, now)
+        return None if seen is None else seen.entry
+
     def is_listed(self, directory: str) -> bool:
         """Say whether nothing is to be asked to look a name up."""
         now = self._clock.monotonic()

@@ -12,6 +12,7 @@ Threads: every method may be called from any thread.
 import errno
 import os
 import stat
+from collections.abc import Callable
 
 from ossfs.clock import Clock
 from ossfs.errors import ObjectTooLarge
@@ -87,6 +88,22 @@ class FileSystem:
     def releasedir(self, fh: Fh) -> None:
         """Close a handle of a directory."""
         self._files.open_directories.close(fh)
+
+    def stat_unasked(self, path: str) -> Callable[[str], Stat | None]:
+        """
+        Return what tells the attributes of the files in a directory, for what asks nothing.
+
+        The kernel is told what this tells. NotADirectoryError.
+        """
+        of = self._tree.stat_unasked(self._tree.find_directory(path))
+
+        def answer(name: str) -> Stat | None:
+            known = of(name)
+            if known is not None:
+                self._files.pages.stated(known.ino, known.size)
+            return known
+
+        return answer
 
     def readlink(self, path: str) -> str:
         """Return a symlink's target. OSError (EINVAL): not a symlink."""

@@ -11,6 +11,7 @@ Threads: every method from any thread.
 import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -186,6 +187,29 @@ class Tree:
             else:
                 names.pop(name, None)
         return names
+
+    def stat_unasked(self, directory: str) -> Callable[[str], Stat | None]:
+        """
+        Return what tells the attributes of the files in a directory that was just read.
+
+        None: `stat` would ask the bucket, or it is no file. Nothing is asked.
+        """
+        shown = self.descriptions.shown_unasked(directory)
+
+        def answer(name: str) -> Stat | None:
+            key = directory + name
+            node = self.nodes.get(key)
+            if node is not None:
+                return self.stat_node(node) if node.is_linked else None
+            if key + "/" in self.described or self.hidden.covers(key):
+                return None
+            entry = self._seen(key, self.directories.known(directory, name))
+            known = None if entry is None or entry.is_directory else shown(key, entry)
+            if known is None:
+                return None
+            return Stat(self._ino(key), known.size, 1, self.attributes(known))
+
+        return answer
 
     # What is stored beside objects
 

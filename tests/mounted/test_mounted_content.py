@@ -15,7 +15,7 @@ import pytest
 
 from ossfs.crc64 import crc64
 
-pytestmark = pytest.mark.mounted
+pytestmark = [pytest.mark.mounted, pytest.mark.both_libfuses]
 
 MIB = 1 << 20
 PATTERN = bytes(range(256)) * 4096  # 1 MiB

@@ -69,6 +69,7 @@ def fill(path):
     return written
 
 
+@pytest.mark.both_libfuses
 def test_a_full_staging_disk(small_disk, seen, poll):
     """ENOSPC from write; what was accepted is in the bucket after close; all goes on."""
     (small_disk.path / "before").write_bytes(PATTERN)
@@ -199,6 +200,7 @@ def test_failed_bytes_survive_a_kill(mortal, seen, poll):
     assert b"kept" == bucket.get("f")
 
 
+@pytest.mark.both_libfuses
 def test_a_failed_file_is_renamed_and_another_unlinked(mortal, seen, poll):
     """Names change while the server is away and the bytes wait; then all is as named."""
     bucket = seen_by(mortal, seen)
@@ -254,6 +256,7 @@ def test_a_failed_rename_spares_its_target(mortal, seen, poll):
     assert wanted == objects
 
 
+@pytest.mark.both_libfuses
 def test_reads_while_the_server_is_away(mortal, seen):
     """Errors in time, not hangs; and the bytes when it is back."""
     bucket = seen_by(mortal, seen)
@@ -386,6 +389,7 @@ def writer(path):
             process.kill()
 
 
+@pytest.mark.both_libfuses
 def test_a_forced_unmount_does_not_wait_for_who_has_a_file_open(mounted, seen):
     """The process ends, the other one's close fails, and what it wrote is kept as a draft."""
     with writer(mounted.path / "open") as process, in_time():
@@ -400,6 +404,7 @@ def test_a_forced_unmount_does_not_wait_for_who_has_a_file_open(mounted, seen):
     assert [] == seen.keys()
 
 
+@pytest.mark.both_libfuses
 def test_a_forced_unmount_ends_a_process_that_hangs(mounted):
     """Whoever does not answer is ended by a signal; its folder can be used again."""
     os.kill(mounted.pid, signal.SIGSTOP)
@@ -424,6 +429,7 @@ def test_an_unmount_while_a_file_is_open_for_writing(mounted, seen):
     assert 0 == mounted.umount().returncode
 
 
+@pytest.mark.both_libfuses
 def test_fsync_of_a_directory(mortal, seen):
     """It says that a file is not there, and brings it there when it can be."""
     bucket = seen_by(mortal, seen)
@@ -503,6 +509,7 @@ def test_an_edit_that_the_store_refuses(mortal, seen, poll, status, code, number
     assert edited == bucket.get("f")
 
 
+@pytest.mark.both_libfuses
 def test_a_file_beyond_the_largest(mounted, seen):
     """EFBIG at the write or truncate that would pass the limit; what is below it goes on."""
     path = mounted.path / "f"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.mounted
+pytestmark = [pytest.mark.mounted, pytest.mark.both_libfuses]
 
 MIB = 1 << 20
 PATTERN = bytes(range(256)) * 4096  # 1 MiB

@@ -96,7 +96,8 @@ def test_mount_points(mounting, refused):
     assert (1, True) == (done.returncode, "is a mount already" in done.stderr)
 
 
-def test_libfuse_is_missing(refused, monkeypatch):
+@pytest.mark.both_libfuses
+def test_libfuse_is_missing(refused, monkeypatch, libfuse):
     """A libfuse that cannot be loaded is named."""
     monkeypatch.setenv("FUSE_LIBRARY_PATH", "/nowhere/libfuse.so")
-    assert "libfuse cannot be loaded" in refused()
+    assert f"libfuse {libfuse} cannot be loaded" in refused()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.mounted
+pytestmark = [pytest.mark.mounted, pytest.mark.both_libfuses]
 
 
 def test_a_file_and_a_directory_of_the_same_name(mounted, seen):

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ossfs.fusefs.binding import Binding
+from ossfs.fusefs import libraries
 
 pytestmark = pytest.mark.mounted
 
@@ -35,14 +35,16 @@ class Counting:
         raise OSError(errno.ENOENT, "nothing")
 
 
-def test_threads_are_known_from_one_request_to_the_next(tmp_path):
+@pytest.mark.both_libfuses
+def test_threads_are_known_from_one_request_to_the_next(tmp_path, libfuse):
     """Two hundred requests make a handful of thread states, not one each."""
+    binding = libraries.load(int(libfuse))
     counting = Counting()
     Counting.getattr = lambda: None
     mountpoint = tmp_path / "mount"
     mountpoint.mkdir()
     thread = threading.Thread(
-        target=lambda: Binding(counting, str(mountpoint), encoding="latin-1", foreground=True)
+        target=lambda: binding.Binding(counting, str(mountpoint), options={"fsname": "counting"})
     )
     thread.start()
     try:

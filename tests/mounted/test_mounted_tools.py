@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.mounted
+pytestmark = [pytest.mark.mounted, pytest.mark.both_libfuses]
 
 MIB = 1 << 20
 STDLIB = Path(sysconfig.get_path("stdlib"))

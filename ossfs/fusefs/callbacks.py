@@ -1,12 +1,12 @@
 """
-fusepy, with one copy less each way.
+What libfuse calls, as far as it is the same for both versions and better than the packages'.
 
-`Binding` lets `read` fill the kernel's buffer directly, hands a view of it to `write`, and
-the flags of an open to `create`. Names pass as they are: fusepy decodes them as Latin-1
-here, which maps every byte to one character, and `Operations` turns them into what Python
-uses for file names.
+`read` fills the kernel's buffer directly and `write` gets a view of it: a copy less each way.
+`open` and `create` pass flags on, and tell the kernel what it may keep. Names pass as they
+are: decoded as Latin-1, which maps every byte to one character; `Operations` turns them into
+what Python uses for file names.
 
-Importing this module loads libfuse: OSError when it is not installed.
+Threads: libfuse calls from many.
 """
 
 import ctypes
@@ -14,8 +14,6 @@ import errno
 import logging
 from collections.abc import Callable
 from typing import Any
-
-import fuse
 
 from ossfs.fusefs.threads import keep_state
 
@@ -26,15 +24,18 @@ ENCODING = "latin-1"
 REFUSED = (b"security.", b"system.")
 """Namespaces of extended attributes that nothing is stored in."""
 
-get_context = fuse.fuse_get_context
 
+class Callbacks:
+    """To be inherited from before the `FUSE` of fusepy or mfusepy."""
 
-class Binding(fuse.FUSE):  # type: ignore[misc]  # fusepy has no types
-    """Mounts in its constructor, which returns when the file system is unmounted."""
+    ask: Callable[..., Any]
+    """Runs a request, `ask(name, *arguments)`; raises nothing but OSError with an errno."""
+    ignored_flags = 0
+    """Flags of an open that the kernel takes care of by itself."""
 
     @staticmethod
     def _wrapper(function: Callable[..., int | None], *arguments: Any) -> int:
-        """Return what C gets: an answer, or minus an errno. Replaces fusepy's own, slower one."""
+        """Return what C gets: an answer, or minus an errno. Replaces the packages' own."""
         keep_state()
         try:
             return function(*arguments) or 0
@@ -47,14 +48,16 @@ class Binding(fuse.FUSE):  # type: ignore[misc]  # fusepy has no types
     def open(self, path: bytes, fip: Any) -> int:
         """Let the operations decide about the kernel's pages of the file."""
         info = fip.contents
-        info.fh, caching = self.operations("open", path.decode(self.encoding), info.flags)
+        flags = info.flags & ~self.ignored_flags
+        info.fh, caching = self.ask("open", path.decode(ENCODING), flags)
         info.keep_cache, info.direct_io = caching
         return 0
 
     def create(self, path: bytes, mode: int, fip: Any) -> int:
         """Let the operations know how the new file is opened: fusepy drops the flags."""
         info = fip.contents
-        info.fh, caching = self.operations("create", path.decode(self.encoding), mode, info.flags)
+        flags = info.flags & ~self.ignored_flags
+        info.fh, caching = self.ask("create", path.decode(ENCODING), mode, flags)
         info.keep_cache, info.direct_io = caching
         return 0
 
@@ -62,12 +65,12 @@ class Binding(fuse.FUSE):  # type: ignore[misc]  # fusepy has no types
         """Answer at once what the kernel asks before every write, and `ls` for every file."""
         if name.startswith(REFUSED):
             return -errno.ENOTSUP
-        length: int = super().getxattr(path, name, value, size)
+        length: int = super().getxattr(path, name, value, size)  # type: ignore[misc]  # the package's
         return length
 
     def read(self, _path: Any, buf: Any, size: int, offset: int, fip: Any) -> int:
         """Let the operations put their answer into the kernel's buffer."""
-        answer = self.operations("read", None, size, offset, fip.contents.fh)
+        answer = self.ask("read", None, size, offset, fip.contents.fh)
         length = len(answer)
         if length:
             view = memoryview((ctypes.c_char * size).from_address(_address(buf))).cast("B")
@@ -77,7 +80,7 @@ class Binding(fuse.FUSE):  # type: ignore[misc]  # fusepy has no types
     def write(self, _path: Any, buf: Any, size: int, offset: int, fip: Any) -> int:
         """Let the operations read the kernel's buffer; it is valid during the call only."""
         view = memoryview((ctypes.c_char * size).from_address(_address(buf))).cast("B")
-        written: int = self.operations("write", None, view, offset, fip.contents.fh)
+        written: int = self.ask("write", None, view, offset, fip.contents.fh)
         return written
 
 

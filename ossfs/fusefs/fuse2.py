@@ -1,0 +1,43 @@
+"""
+libfuse 2, through fusepy.
+
+Importing this module loads the library: OSError when it is not installed.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import fuse
+
+from ossfs.fusefs.callbacks import ENCODING, Callbacks
+
+MAX_REQUEST = 128 << 10  # libfuse 2 moves no more at once
+
+get_context = fuse.fuse_get_context
+
+
+class Binding(Callbacks, fuse.FUSE):  # type: ignore[misc]  # fusepy has no types
+    """Mounts in its constructor, which returns when the file system is unmounted."""
+
+    def __init__(
+        self, operations: Callable[..., Any], mountpoint: str, *, options: Mapping[str, str | bool]
+    ) -> None:
+        self.ask = operations
+        super().__init__(
+            operations,
+            mountpoint,
+            encoding=ENCODING,
+            foreground=True,
+            use_ino=True,
+            atomic_o_trunc=True,
+            big_writes=True,
+            max_read=MAX_REQUEST,
+            max_write=MAX_REQUEST,
+            **options,
+        )
+
+
+def version() -> str:
+    """Return the number of the library, as `2.9`."""
+    number: int = fuse._libfuse.fuse_version()  # noqa: SLF001  # fusepy has no name for it
+    return f"{number // 10}.{number % 10}"
