@@ -6,7 +6,10 @@ itself: whoever reads it compares version and time with what a listing shows. So
 may be deleted at any time, and a damaged one is given up with one warning.
 
 Rows are written by a thread of its own, a moment after they were noted and many at a time;
-a crash costs the last of them. They are read a directory at a time.
+a crash costs the last of them. Then an older row may be left of a file whose attributes were
+changed in the very second in which it had been written: same version, same time, other
+attributes. So after a crash the rows of the last seconds are dropped, and those whose time
+nobody has seen. Rows are read a directory at a time.
 
 Threads: every method from any thread. `note` never waits for the disk, `load` only for its
 own reading: one lock guards the notes, another one the connection that reads.
@@ -25,14 +28,16 @@ from ossfs.store.api import Headers
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 PAUSE_S = 0.5  # notes gather for so long
 MAX_ROWS = 500_000  # about 250 bytes each
 SPARE_ROWS = 10_000  # how many more there may be before the oldest go
+LAST_NS = 3_000_000_000  # stores give whole seconds
 
 SCHEMA = f"""
     CREATE TABLE about (
-        bucket TEXT NOT NULL         -- the store and the bucket that the rows are of
+        bucket TEXT NOT NULL,        -- the store and the bucket that the rows are of
+        is_open INTEGER NOT NULL     -- 1: a mount writes here, or did when it died
     );
     CREATE TABLE objects (           -- what is stored beside the last known version of an object
         number INTEGER PRIMARY KEY,  -- grows with each row: the lowest is the oldest
@@ -145,6 +150,8 @@ class KeptAttributes:
         if thread is not None:
             thread.join()
         self.flush()
+        if not is_crash:
+            self._end()
         self._close()
 
     # Inside
@@ -187,21 +194,46 @@ class KeptAttributes:
                 self._close()
                 self._delete()
                 self._connect()
+            if self._writer is not None:
+                self._begin(self._writer)
         except (sqlite3.Error, OSError) as error:
+            self._give_up(error)
+
+    def _begin(self, db: sqlite3.Connection) -> None:
+        """Drop what may be older than what a crash has cost, and say that we write."""
+        db.execute("PRAGMA synchronous = FULL")  # the mark must be older than what follows
+        with db:
+            db.execute(
+                "DELETE FROM objects WHERE (SELECT is_open FROM about) AND (modified_ns IS NULL"
+                " OR modified_ns >= (SELECT max(modified_ns) FROM objects) - ?)",
+                (LAST_NS,),
+            )
+            db.execute("UPDATE about SET is_open = 1")
+        db.execute("PRAGMA synchronous = NORMAL")  # whole after a power cut, if not complete
+
+    def _end(self) -> None:
+        """Say that everything was written."""
+        try:
+            with self._writing:
+                if self._writer is not None:
+                    with self._writer as db:
+                        db.execute("UPDATE about SET is_open = 0")
+        except sqlite3.Error as error:
             self._give_up(error)
 
     def _connect(self) -> bool:
         """Open the file, made if need be; False: it has another format, or bucket."""
         self._writer = db = sqlite3.connect(self._path, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")  # whole after a power cut, if not complete
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:
             db.executescript(SCHEMA)
             with db:
-                db.execute("INSERT INTO about VALUES (?)", (self._bucket,))
-        about = db.execute("SELECT * FROM about").fetchall()
-        if version not in (0, FORMAT) or about != [(self._bucket,)]:
+                db.execute("INSERT INTO about VALUES (?, 0)", (self._bucket,))
+        if version not in (0, FORMAT):
+            return False
+        about = db.execute("SELECT bucket FROM about").fetchall()
+        if about != [(self._bucket,)]:
             return False
         self._reader = sqlite3.connect(self._path, check_same_thread=False)
         self._reader.execute("SELECT 1 FROM objects LIMIT 1").fetchall()

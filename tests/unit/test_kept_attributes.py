@@ -79,11 +79,13 @@ def test_rows_are_written_without_being_asked(keep, path, poll, monkeypatch):
 
 
 def test_a_crash_costs_the_last_ones(keep):
-    """What was written before is there."""
+    """What was noted since the last writing, and what could have changed since then."""
     kept = keep()
-    kept.note(row(1))
+    for n in (1, 8, 9):
+        kept.note(row(n))
+    kept.note(row(2)._replace(modified_ns=None, made_ns=5))
     kept.flush()
-    kept.note(row(2))
+    kept.note(row(10))
     kept.close(is_crash=True)
 
     assert [row(1)] == keep().load("d/")
