@@ -21,6 +21,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ossfs import errors as errors
+    from ossfs import transfer as transfer
     from ossfs.connecting import ConnectedBucket as ConnectedBucket
     from ossfs.connecting import connect as connect
     from ossfs.transfer import *  # noqa: F403  # one list of names is enough
@@ -28,10 +30,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _CONNECTING = ("ConnectedBucket", "connect")
+_MODULES = ("errors", "transfer")
 
 if not TYPE_CHECKING:  # type checkers are to know each name, and no other
 
     def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return import_module(f"ossfs.{name}")
         if name in _CONNECTING:
             return getattr(import_module("ossfs.connecting"), name)
         if not name.startswith("_"):

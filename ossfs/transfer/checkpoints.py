@@ -58,7 +58,10 @@ class ResumableStore:
 
     def path(self, operation: str, source: str, target: str) -> Path:
         """Return where the transfer from `source` to `target` is remembered."""
-        names = (hashlib.sha256(one.encode()).hexdigest()[:32] for one in (source, target))
+        names = (
+            hashlib.sha256(one.encode(errors="surrogateescape")).hexdigest()[:32]
+            for one in (source, target)
+        )
         return self.folder / f"{'--'.join(names)}.{operation}"
 
 

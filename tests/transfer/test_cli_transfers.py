@@ -303,6 +303,19 @@ def test_keys_that_are_no_files(ossfs, oss, tmp_path, seen):
     assert not (tmp_path / "evil").exists()
 
 
+def test_names_that_are_no_text(ossfs, oss, tree, tmp_path, seen):
+    """They cannot be keys: said, and the others are moved; as targets, they are fine."""
+    (tree / os.fsdecode(b"\xff\xfe")).write_bytes(CONTENT)
+
+    code, _, err = ossfs("cp", "-r", tree, f"{oss}/p")
+
+    assert (1, 5) == (code, len(seen.keys()))
+    assert "not valid UTF-8" in err
+    target = tmp_path / os.fsdecode(b"\xff")
+    assert 0 == ossfs("cp", f"{oss}/p/a.txt", target)[0]
+    assert 100 == target.stat().st_size
+
+
 # Pipes
 
 

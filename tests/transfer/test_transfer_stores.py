@@ -544,7 +544,8 @@ def test_the_names_are_cheap():
     code = (
         "import sys, ossfs; before = set(sys.modules); assert 'requests' not in before;"
         "assert 'ossfs.transfer' not in before; ossfs.RateLimiter(1);"
-        "assert 'requests' not in sys.modules; ossfs.connect; assert 'requests' in sys.modules"
+        "assert 'requests' not in sys.modules; assert ossfs.errors.NoSuchKey;"
+        "ossfs.connect; assert 'requests' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

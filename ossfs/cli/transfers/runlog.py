@@ -22,7 +22,7 @@ class RunLog:
     """The log of the run that `words` describe. TransferInUse: the same command runs already."""
 
     def __init__(self, store: ResumableStore, words: Sequence[str]) -> None:
-        digest = hashlib.sha256("\0".join(words).encode()).hexdigest()
+        digest = hashlib.sha256("\0".join(words).encode(errors="surrogateescape")).hexdigest()
         path = store.folder / f"{digest[:32]}.run"
         try:
             self._lock = TransferLock(path.with_name(f"{path.name}.lock"))

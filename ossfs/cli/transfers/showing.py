@@ -70,6 +70,7 @@ class View:
 
     def say(self, text: str) -> None:
         """Write a line above the bars."""
+        text = text.encode(errors="replace").decode()  # names of files may be no text
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def expects(self, task: Task) -> None:
