@@ -198,12 +198,15 @@ class FileDownload:
                 lambda span: self._part(received, info, span),
                 workers=workers,
                 window=threads * AHEAD if threads > 1 else 1,
-                done=lambda _: None,
+                done=self._count,
                 check=self._hooks.cancel.check,
                 stop=self._hooks.cancel.cancel,
             )
         finally:
             workers.close(cancel=True)
+
+    def _count(self, _: None) -> None:
+        self._fetched += 1
 
     def _part(self, received: Received, info: ObjectInfo, span: Span) -> None:
         """Fetch a range; called by its thread."""
@@ -217,7 +220,6 @@ class FileDownload:
             self._teller.tell_failed_part(event, error)
             raise
         received.part_done(span.number, value)
-        self._fetched += 1
         self._teller.tell(
             Type.PART_DONE, part=PartEvent(event.number, event.offset, event.size, crc64=value)
         )

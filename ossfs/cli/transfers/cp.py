@@ -85,7 +85,7 @@ def copy_command(
         )
         if isinstance(to, Pipe) or any(isinstance(end, Pipe) for end in ends):
             sys.exit(_piped(ends, to, buckets, run))
-        planning = Planning(ends, to, buckets, selection, recursive, _leaving_out(run))
+        planning = Planning(ends, to, buckets, selection, recursive, run.left_out)
         planning.check()
         if dry_run:
             sys.exit(would(planning.tasks(), run))
@@ -102,14 +102,6 @@ def copy_command(
     if not quiet:
         tell(outcome, time.monotonic() - began)
     sys.exit(outcome.exit_code)
-
-
-def _leaving_out(run: Run) -> Any:
-    def leave_out(name: str, why: str) -> None:
-        run.outcome.failed += 1
-        run.view.say(f"ossfs: {name}: {why}")
-
-    return leave_out
 
 
 def _whole(end: End) -> str:

@@ -104,8 +104,7 @@ def deleting(
     def done(result: tuple[Sequence[str], Sequence[DeleteFailure]]) -> None:
         batch, failures = result
         for one in failures:
-            run.outcome.failed += 1
-            run.view.say(f"ossfs: {place.at(one.key)}: {one.code}: {one.message}")
+            run.left_out(str(place.at(one.key)), f"{one.code}: {one.message}")
         run.outcome.moved += len(batch) - len(failures)
 
     workers: Workers = ThreadWorkers(JOBS, "ossfs-job") if many > 1 else InlineWorkers()

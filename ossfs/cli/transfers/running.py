@@ -122,6 +122,12 @@ class Run:
             for one, handler in before.items():
                 signal.signal(one, handler)
 
+    def left_out(self, what: str, why: str) -> None:
+        """Say and count what is not moved, as it cannot be."""
+        with self._lock:
+            self.outcome.failed += 1
+        self.view.say(f"ossfs: {what}: {why}")
+
     def failed(self, what: str, error: BaseException) -> None:
         """Say and count what could not be done."""
         text = explain(error, self.config()) if isinstance(error, OssfsError) else str(error)
@@ -132,7 +138,8 @@ class Run:
     def _due(self, tasks: Iterable[Task]) -> Iterator[Task]:
         for task in tasks:
             if self.log is not None and self.log.has(task) and self.is_there(task):
-                self.outcome.skipped += 1
+                with self._lock:
+                    self.outcome.skipped += 1
                 continue
             self.view.expects(task)
             yield task

@@ -80,13 +80,10 @@ def sync_command(
             config=buckets.config,
             is_same=has_same_bytes if checksum else None,
         )
-        lost: list[str] = []
 
         def leave_out(name: str, why: str) -> None:
             if why != "there is nothing below it":
-                lost.append(name)
-                run.outcome.failed += 1
-                run.view.say(f"ossfs: {name}: {why}")
+                run.left_out(name, why)
 
         planning = Planning([ends[0]], ends[1], buckets, selection, True, leave_out)
         planning.check()
@@ -97,7 +94,7 @@ def sync_command(
             would(wanted.tasks(), run)
         else:
             run.run(wanted.tasks())
-        is_whole = not (lost or run.outcome.failed or run.outcome.signal)
+        is_whole = not (run.outcome.failed or run.outcome.signal)
         if is_deleting and is_whole:
             _delete(ends[1], sorted(there.keys() - wanted.names), buckets, run, is_dry=dry_run)
     if not quiet and not dry_run:
