@@ -62,8 +62,21 @@ def _is_sound(data: bytes) -> bool:
             break  # left from before the log began anew
         sums = _checksum(page, _checksum(header[:8], sums, order), order)
         if sums != struct.unpack(">2I", header[16:24]):
-            return False
+            return _is_torn(data[at:], size, salts)
     return True
+
+
+def _is_torn(rest: bytes, size: int, salts: bytes) -> bool:
+    """
+    Say whether a wrong frame is only what a kill has left of a transaction that did not end.
+
+    SQLite writes a frame's header and its page one after the other. In a log that began anew,
+    a page of before is behind the last header, then. So it is the last frame of this log, and
+    none with which a transaction ends: of such a one nobody can tell what has happened.
+    """
+    is_end = any(rest[4:8])
+    others = (rest[at + 8 : at + 16] for at in range(size, len(rest) - size + 1, size))
+    return not is_end and salts not in others
 
 
 def _checksum(data: bytes, before: tuple[int, int], order: str) -> tuple[int, int]:

@@ -387,6 +387,47 @@ def test_a_sound_log_is_read_to_its_end(core):
     assert LARGE == core.objects()["f"]
 
 
+def frames(log):
+    """Return where the log's frames are, up to the first one of an older log."""
+    data = log.read_bytes()
+    size = 24 + int.from_bytes(data[8:12], "big")
+    places = range(32, len(data) - size + 1, size)
+    return [at for at in places if data[at + 8 : at + 16] == data[16:24]], size
+
+
+@pytest.mark.parametrize("has_older", [False, True], ids=["at the end", "over older frames"])
+def test_a_kill_between_header_and_page_damages_nothing(core, has_older):
+    """The head of a frame without its page, in a transaction that did not end."""
+    with core.mounted():
+        pass
+    killed(core, "/f")
+    log = core.state_dir / "journal.db-wal"
+    places, size = frames(log)
+    data = log.read_bytes()[: places[-1] + size]
+    torn = data[places[-1] :][:4] + bytes(4) + data[16:24] + b"checksum" + os.urandom(size - 24)
+    older = torn[:8] + b"\0" * 8 + torn[16:]
+    log.write_bytes(data + torn + (2 * older if has_older else b""))
+    assert not is_log_damaged(core.state_dir / "journal.db")
+    recovered(core)
+
+    assert LARGE == core.objects()["f"]
+    assert {} == lost(core)
+
+
+def test_a_wrong_frame_before_others_is_damage(core):
+    """And so is a wrong one with which a transaction ends."""
+    with core.mounted():
+        pass
+    killed(core, "/f")
+    log = core.state_dir / "journal.db-wal"
+    places, _ = frames(log)
+    for at in (places[len(places) // 2], places[-1]):
+        flip(log, at + 100)
+        assert is_log_damaged(core.state_dir / "journal.db")
+        flip(log, at + 100)
+    assert not is_log_damaged(core.state_dir / "journal.db")
+
+
 @pytest.mark.parametrize("how", ["deleted", "emptied", "its log deleted"])
 def test_bytes_without_a_journal_are_kept(core, expect_log, how):
     """Nobody knows whose they are, so nobody deletes them."""
