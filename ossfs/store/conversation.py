@@ -219,24 +219,26 @@ class Conversation:
         said = response.headers.get(checksum.header)
         theirs = self.understood(call, lambda _: checksum.read(said) if said else None, b"")
         if theirs not in {None, value}:
-            raise self.mismatch(call, checksum.written(value), said)
+            raise self.mismatch(call, response, checksum.written(value), said)
 
     def check_sent(self, call: Call, response: Response) -> int | None:
         """Return the CRC-64 that the store tells of what was sent. ChecksumMismatch."""
         if call.sent_checksum:
             said = response.headers.get(self.dialect.checksum.header)
             if said not in {None, "", call.sent_checksum}:
-                raise self.mismatch(call, call.sent_checksum, said)
+                raise self.mismatch(call, response, call.sent_checksum, said)
             return None
         crc = self.understood(call, lambda _: crc_of(response.headers, self.dialect), b"")
         if crc is not None and crc != response.sent_crc64:
-            raise self.mismatch(call, response.sent_crc64, crc)
+            raise self.mismatch(call, response, response.sent_crc64, crc)
         return crc
 
-    def mismatch(self, call: Call, ours: object, theirs: object) -> StoreError:
+    def mismatch(self, call: Call, response: Response, ours: object, theirs: object) -> StoreError:
         """Return the error for two checksums that should be equal."""
         message = f"checksum here {ours}, at the store {theirs}"
-        return self._placed(call, ChecksumMismatch(message))
+        error = self._placed(call, ChecksumMismatch(message))
+        error.request_id = response.headers.get(f"{self.dialect.prefix}request-id", "")
+        return error
 
     def fault(self, call: Call, message: str) -> StoreError:
         """Return the error for an answer that no right server gives."""

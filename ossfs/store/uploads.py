@@ -106,7 +106,7 @@ class Uploads(Asking):
         etag = self._etag_in(call, response, body)
         crc, expected = crc_of(response.headers, self._talk.dialect), crc_of_parts(listed)
         if crc is not None and expected not in {None, crc}:
-            raise self._talk.mismatch(call, expected, crc)
+            raise self._talk.mismatch(call, response, expected, crc)
         return self._stored(response, crc, etag)
 
     def abort_upload(self, key: str, upload_id: str) -> None:

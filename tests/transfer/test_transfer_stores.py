@@ -24,7 +24,13 @@ with warnings.catch_warnings():
 
 import ossfs
 from ossfs.crc64 import crc64
-from ossfs.errors import CredentialsExpired, Damaged, InvalidOption, NoSuchKey
+from ossfs.errors import (
+    ChecksumMismatch,
+    CredentialsExpired,
+    Damaged,
+    InvalidOption,
+    NoSuchKey,
+)
 from ossfs.store.api import BytesBody, Headers
 
 pytestmark = [
@@ -531,6 +537,20 @@ def test_errors_say_where(bucket, tmp_path):
     assert error.request_id
     assert error.request_id in str(error)
     assert f"{bucket.name}/missing" in str(error)
+
+
+def test_wrong_checksums_say_which_request(bucket, emulator, seen):
+    """So that the store's operator can find it."""
+    seen.put("k", CONTENT[:5])
+    bucket.put("k", BytesBody(CONTENT[:5]), Headers())
+    emulator.add_fault("corrupt", operation="GetObject", bytes=2)
+
+    with pytest.raises(ChecksumMismatch) as caught:
+        bucket.get_into("k", bytes)
+
+    assert (bucket.name, "k") == (caught.value.bucket, caught.value.key)
+    assert caught.value.request_id
+    assert caught.value.request_id in str(caught.value)
 
 
 def test_what_may_be_worth_another_try():
