@@ -138,7 +138,11 @@ class Files:
             self.scheduler.later(node, ATTRIBUTES_DELAY_S)
 
     def change_time(self, node: FileNode, attributes: Attributes) -> None:
-        """Take note of attributes of which only the time of change is new: no request."""
+        """
+        Take note of attributes of which only times are new, because nothing was changed.
+
+        There is no request for that: they are stored with the next change.
+        """
         with node.pending.lock:
             node.attributes = attributes
             node.pending.describe(attributes.headers(), node.pending.implicit | CHANGE_TIME)
@@ -164,6 +168,8 @@ class Files:
             if size == 0:
                 node.pending.replace()
             elif size == node.pending.size:
+                now_ns = self._clock.now_ns()
+                self.change_time(node, node.attributes.changed(now_ns, mtime_ns=now_ns))
                 return
             else:
                 node.pending.truncate(size)
