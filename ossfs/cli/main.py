@@ -19,6 +19,7 @@ COMMANDS = {
     "cp": ("ossfs.cli.transfers.cp:copy_command", "Copy files to buckets, objects to files …"),
     "ls": ("ossfs.cli.transfers.ls:ls_command", "List objects."),
     "mount": ("ossfs.cli.mount:mount", "Mount a bucket as a directory."),
+    "names": ("ossfs.cli.names:names", "List objects that a mount does not show."),
     "restore": ("ossfs.cli.restore:restore", "Ask for archived objects to be readable."),
     "rm": ("ossfs.cli.transfers.rm:rm_command", "Delete objects."),
     "serve": ("ossfs.cli.serve:serve", "Run an object server for trying things out."),

@@ -9,6 +9,7 @@ Threads: values only.
 
 import errno
 import os
+from collections.abc import Iterable, Iterator
 
 MAX_NAME = 255  # bytes, Linux NAME_MAX
 
@@ -57,3 +58,39 @@ def is_name(name: str) -> bool:
     """Say whether a directory entry can have this name."""
     is_plain = name not in {"", ".", ".."} and "\0" not in name and "/" not in name
     return is_plain and len(name.encode()) <= MAX_NAME
+
+
+def unseen(keys: Iterable[str], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """
+    Yield the keys that a mount of `prefix` does not show, and why.
+
+    `keys` are all that begin with the prefix, in UTF-8 order, as listings have them.
+    """
+    files: list[str] = []  # those that what comes next may still be below
+    for key in keys:
+        while files and not key.startswith(files[-1]):
+            files.pop()
+        for file in [file for file in files if key.startswith(file + "/")]:
+            files.remove(file)
+            yield file, "a directory of this name is there"
+        names = key[len(prefix) :].split("/")
+        wrong = next((why for name in names[:-1] if (why := _wrong(name))), "")
+        if names[-1] and not wrong:
+            wrong = _wrong(names[-1])
+        if wrong:
+            yield key, wrong
+        elif names[-1]:
+            files.append(key)
+
+
+def _wrong(name: str) -> str:
+    """Say why no directory entry can have this name; empty: one can."""
+    if is_name(name):
+        return ""
+    if not name:
+        return "it has an empty name, between two slashes or before the first"
+    if name in {".", ".."}:
+        return f"{name!r} is no name"
+    if "\0" in name:
+        return "a NUL is in it"
+    return f"a name in it has {len(name.encode())} bytes, and may have {MAX_NAME}"

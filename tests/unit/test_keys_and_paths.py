@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from ossfs.vfs.keys import Keys, is_name, split
+from ossfs.vfs.keys import Keys, is_name, split, unseen
 
 KEYS = Keys("p/q/", max_key=30)
 
@@ -58,3 +58,32 @@ def test_names():
     """What an entry of a directory can be called."""
     assert all(is_name(name) for name in ("a", "...", " ", "é", "x" * 255))
     assert not any(is_name(name) for name in ("", ".", "..", "a/b", "a\0", "x" * 256))
+
+
+LONG = "x" * 256
+UNSEEN = {
+    "a//b": "empty name",
+    "/a": "empty name",
+    "d//": "empty name",
+    "./a": "'.' is no name",
+    "a/..": "'..' is no name",
+    "a/nul\0": "NUL",
+    f"d/{LONG}/e": "256 bytes",
+    "both": "a directory of this name",
+    "both/deep/one": "a directory of this name",
+}
+SEEN = [
+    "a", "b/", "b/...", "both!", "both/", "both/deep/one/x", "both0", "c/d/e", "line\nbreak",
+    "x" * 255, "é" * 127,
+]  # fmt: skip
+
+
+def test_keys_that_no_path_names():
+    """Each with its reason, and none of those that a mount shows."""
+    keys = sorted([key for key in (*UNSEEN, *SEEN) if key != "a"], key=str.encode)
+    found = dict(unseen(keys))
+
+    assert set(UNSEEN) == set(found)
+    for key, reason in UNSEEN.items():
+        assert reason in found[key]
+    assert found == {key[2:]: why for key, why in unseen(["p/" + key for key in keys], "p/")}
