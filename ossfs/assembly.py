@@ -153,6 +153,7 @@ class Mount:
             has_xattrs=posix.xattrs,
             library=kernel.fuse,
             caches_writes=kernel.writeback_cache,
+            readahead=kernel.kernel_readahead,
         )
 
     @property

@@ -181,6 +181,15 @@ class KernelConfig:
         " attributes; it needs libfuse 3 and the Python package mfusepy, and `auto` takes it"
         " where both are installed.",
     )
+    kernel_readahead: int = option(
+        1 * MIB,
+        SIZE,
+        "How much the kernel asks for at a time, ahead of who reads on (libfuse 3, root only)."
+        " Of a file that is mapped into memory it asks for so much around a single page, too."
+        " 0: what the kernel does by itself, 128K.",
+        minimum=0,
+        maximum=16 * MIB,
+    )
     writeback_cache: bool = option(
         False,
         BOOLEAN,

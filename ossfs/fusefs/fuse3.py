@@ -26,6 +26,8 @@ IDLE_THREADS = 10
 MAX_THREADS = 128  # by itself, libfuse 3.12 and later stops at 10, all of which may wait
 SINCE_MAX_THREADS = 12  # the minor version that has this option
 
+SINCE_NO_ROFD_FLUSH = 11  # and this setting
+
 AUTO_INVAL_DATA = 1 << 12
 WRITEBACK_CACHE = 1 << 16
 SPLICE_READ = 1 << 9
@@ -82,7 +84,10 @@ class Binding(Callbacks, mfusepy.FUSE):  # type: ignore[misc]  # as good as unty
                 self.ignored_flags = os.O_APPEND  # the kernel knows where the end is
             else:
                 log.warning("this kernel does not cache writes; --writeback-cache does nothing")
-        config.contents.use_ino = 1
+        settings = config.contents
+        settings.use_ino = 1
+        if mfusepy.fuse_version_minor >= SINCE_NO_ROFD_FLUSH:
+            settings.no_rofd_flush = 1  # who only reads has nothing to bring to the bucket
         self.ask("init", "/")
 
     # Directories: names are asked for once, attributes in each piece of it
