@@ -463,6 +463,7 @@ def _tree(config: MountConfig, parts: Parts, attributes: KeptAttributes) -> Tree
             file_mode=posix.file_mode,
             dir_mode=posix.dir_mode,
             umask=posix.umask,
+            storage_class=config.objects.storage_class or "",
         ),
         clock=parts.clock,
     )

@@ -47,7 +47,7 @@ SCHEMA = f"""
         size INTEGER NOT NULL,       -- bytes
         modified_ns INTEGER,         -- Last-Modified; NULL: we made it, and it was not listed yet
         made_ns INTEGER NOT NULL,    -- when we made it, by our clock; 0: somebody else did
-        headers TEXT NOT NULL,       -- JSON: content type or null, user metadata, standard headers
+        headers TEXT NOT NULL,       -- JSON: content type or null, metadata, standard ones, class
         UNIQUE (directory, name)
     );
     PRAGMA user_version = {FORMAT};
@@ -272,10 +272,11 @@ def _text(headers: Headers) -> str:
         headers.content_type,
         dict(headers.metadata),
         dict(headers.standard),
+        headers.storage_class,
     )
     return json.dumps(list(parts), separators=(",", ":"))
 
 
 def _headers(text: str) -> Headers:
-    content_type, metadata, standard = json.loads(text)
-    return Headers(content_type, metadata, standard)
+    content_type, metadata, standard, storage_class = json.loads(text)
+    return Headers(content_type, metadata, standard, storage_class)

@@ -43,6 +43,8 @@ class Known:
     """When the store last said that this version is there; seconds, monotonic."""
     made_ns: int = 0
     """When we made it, since 1970, by our clock; 0: not known."""
+    storage_class: str = ""
+    """As a listing shows it, where `headers` are None."""
 
 
 class _Objects(LRUCache[str, Known]):

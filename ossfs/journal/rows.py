@@ -20,6 +20,8 @@ from ossfs.journal.records import (
 )
 from ossfs.store.api import Headers, Part
 
+_CLASS = ":storage-class"
+
 
 def file_record(row: Sequence[Any], upload: UploadRecord | None, *, boot: str) -> FileRecord:
     """Read a row of `files`; a promise of another boot than `boot` is a draft."""
@@ -87,18 +89,22 @@ def version_columns(version: Version | None) -> tuple[str | None, str | None, in
 
 
 def header_columns(headers: Headers) -> tuple[str | None, str]:
-    """Return the content type and, as JSON, the metadata and standard headers."""
-    standard = {f":{name}": value for name, value in headers.standard.items()}
-    return headers.content_type, json.dumps({**headers.metadata, **standard})
+    """Return the content type and, as JSON, the metadata, standard headers and class."""
+    others = {f":{name}": value for name, value in headers.standard.items()}
+    if headers.storage_class:
+        others[_CLASS] = headers.storage_class
+    return headers.content_type, json.dumps({**headers.metadata, **others})
 
 
 def headers_of(content_type: str | None, metadata: str) -> Headers:
     """Read what `header_columns` wrote; no name of user metadata begins with a colon."""
     named = json.loads(metadata)
+    storage_class = named.pop(_CLASS, "")
     return Headers(
         content_type,
         {name: value for name, value in named.items() if not name.startswith(":")},
         {name[1:]: value for name, value in named.items() if name.startswith(":")},
+        storage_class,
     )
 
 

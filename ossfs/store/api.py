@@ -42,6 +42,7 @@ from ossfs.store.values import (
     Said,
     Stored,
     UploadsPage,
+    kept_class,
 )
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "Sink",
     "Stored",
     "UploadsPage",
+    "kept_class",
     "pieces_of",
 ]
 
@@ -211,13 +213,15 @@ class ObjectStore(Protocol):
         *,
         if_match: str | None = None,
         headers: Headers | None = None,
+        storage_class: str = "",
         forbid_overwrite: bool = False,
     ) -> Stored:
         """
         Copy an object inside the bucket, on the server.
 
         With `headers`, they replace the source's; without, the source's are kept
-        (`source == key` needs headers). NoSuchKey: no source; PreconditionFailed: the
+        (`source == key` needs headers), but not its storage class: no store hands that on,
+        so `storage_class` says it. NoSuchKey: no source; PreconditionFailed: the
         source's etag is not `if_match`; ObjectTooLarge: use parts; AlreadyExists.
         """
         ...

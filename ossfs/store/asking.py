@@ -136,7 +136,11 @@ class Asking:
             sent["content-type"] = headers.content_type
         for name, value in headers.metadata.items():
             sent[f"{self._prefix}meta-{name.lower()}"] = self._words.metadata_sent(value)
-        return sent
+        return sent | self._in_class(headers.storage_class)
+
+    def _in_class(self, storage_class: str) -> dict[str, str]:
+        """Return what an object's own class says; it counts more than the bucket's options."""
+        return {f"{self._prefix}storage-class": storage_class} if storage_class else {}
 
     def _forbidding(self, key: str, *, can: bool) -> dict[str, str]:
         require(can, "forbid-overwrite", key)

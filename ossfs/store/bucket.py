@@ -41,7 +41,7 @@ class Bucket(Reading, Uploads, Special):
         if_match: str | None = None,
     ) -> Stored:
         """Make `body` the object; see `ObjectStore.put`."""
-        sent = self._described(key, headers) | self._of_put
+        sent = self._of_put | self._described(key, headers)
         if forbid_overwrite:
             sent |= self._forbidding(key, can=self._capabilities.forbid_overwrite)
         if if_match is not None:
@@ -67,6 +67,7 @@ class Bucket(Reading, Uploads, Special):
         *,
         if_match: str | None = None,
         headers: Headers | None = None,
+        storage_class: str = "",
         forbid_overwrite: bool = False,
     ) -> Stored:
         """Copy an object inside the bucket; see `ObjectStore.copy`."""
@@ -74,7 +75,7 @@ class Bucket(Reading, Uploads, Special):
         if is_onto_itself and headers is None:
             raise InvalidRequest("a copy to itself needs headers", bucket=self.name, key=key)
         sent = self._from(source, if_match) | self._of_copy
-        sent |= self._described(key, headers or Headers())
+        sent |= self._described(key, headers or Headers(storage_class=storage_class))
         if forbid_overwrite:
             sent |= self._forbidding(key, can=self._capabilities.forbid_overwrite_copy)
         if headers is not None:

@@ -25,6 +25,7 @@ class Where(TypedDict):
 
 
 _METADATA_NAME = re.compile(r"[a-zA-Z0-9-]+")
+_WORD = re.compile(r"[a-zA-Z0-9_-]*")
 _PRINTABLE = re.compile(r"[\x20-\x7e\t]*")
 
 
@@ -47,6 +48,8 @@ def check_headers(key: str, headers: Headers, limits: Limits) -> None:
     for name, value in headers.standard.items():
         if name not in STANDARD_HEADERS or not _PRINTABLE.fullmatch(value):
             raise InvalidRequest(f"{name!r} is no such header, or not printable ASCII", key=key)
+    if not _WORD.fullmatch(headers.storage_class):
+        raise InvalidRequest(f"not a storage class: {headers.storage_class!r}", key=key)
     check_metadata(key, headers.metadata, limits)
 
 

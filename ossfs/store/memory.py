@@ -10,6 +10,7 @@ Threads: every method may be called from any thread; see `ossfs.store.memory_cor
 
 import base64
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ossfs.crc64 import crc64
 from ossfs.errors import (
@@ -133,11 +134,12 @@ class MemoryStore(MemoryUploads, MemorySpecial):
         *,
         if_match: str | None = None,
         headers: Headers | None = None,
+        storage_class: str = "",
         forbid_overwrite: bool = False,
     ) -> Stored:
         """Copy an object inside the bucket; see `ObjectStore.copy`."""
         check_key(source, self._limits)
-        self._check_new(key, headers or Headers())
+        self._check_new(key, headers or Headers(storage_class=storage_class))
         if forbid_overwrite:
             require(self._capabilities.forbid_overwrite_copy, "forbid-overwrite", key)
         if source == key and headers is None:
@@ -147,7 +149,8 @@ class MemoryStore(MemoryUploads, MemorySpecial):
         self._check_match("copy", original, if_match)
         if original.info.size > self._limits.max_copy:
             raise ObjectTooLarge(f"{original.info.size} bytes", **self._where("copy", key, 400))
-        made = self._made(key, original.data, headers or original.info.headers)
+        kept = replace(original.info.headers, storage_class=storage_class)
+        made = self._made(key, original.data, headers or kept)
         if original.target is not None:
             made = as_link(made, original.target)
         made = made._replace(tags=original.tags)

@@ -111,7 +111,7 @@ class MemoryCore:
             content_type=headers.content_type or DEFAULT_TYPE,
             metadata={name.lower(): text.strip() for name, text in headers.metadata.items()},
             crc64=crc64(data) if self._capabilities.object_crc64 else None,
-            storage_class="Standard",
+            storage_class=headers.storage_class or "Standard",
             object_type="Normal",
             standard=headers.standard,
         )

@@ -204,6 +204,7 @@ class Metered:
         *,
         if_match: str | None = None,
         headers: Headers | None = None,
+        storage_class: str = "",
         forbid_overwrite: bool = False,
     ) -> Stored:
         """Copy an object inside the bucket; see `ObjectStore.copy`."""
@@ -214,6 +215,7 @@ class Metered:
                 key,
                 if_match=if_match,
                 headers=headers,
+                storage_class=storage_class,
                 forbid_overwrite=forbid_overwrite,
             ),
         )

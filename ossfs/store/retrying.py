@@ -219,6 +219,7 @@ class Retrying(RetryingUploads):
         *,
         if_match: str | None = None,
         headers: Headers | None = None,
+        storage_class: str = "",
         forbid_overwrite: bool = False,
     ) -> Stored:
         """Copy an object inside the bucket; see `ObjectStore.copy`."""
@@ -239,6 +240,7 @@ class Retrying(RetryingUploads):
                     key,
                     if_match=if_match,
                     headers=headers,
+                    storage_class=storage_class,
                     forbid_overwrite=forbid_overwrite,
                 ),
                 settle=settle,

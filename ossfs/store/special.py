@@ -26,7 +26,7 @@ class Special(Asking):
         """Make `key` a native symlink to the key `target`. NotSupported."""
         require(self._capabilities.symlinks, "symlinks", key)
         check_key(target, self._limits)
-        sent = self._described(key, headers) | self._of_link
+        sent = self._of_link | self._described(key, headers)
         sent[f"{self._prefix}symlink-target"] = encoded(target)
         call = self._talk.call("put_symlink", "PUT", key, query={"symlink": ""}, headers=sent)
         response, _ = self._talk.whole(call, is_repeatable=True)
@@ -45,7 +45,7 @@ class Special(Asking):
         """Append to an appendable object; see `ObjectStore.append`."""
         require(self._capabilities.append, "append", key)
         # The answer's CRC is the whole object's, and tells too late: what was appended stays.
-        sent = self._described(key, headers) | self._of_append | {"content-md5": md5_of(body)}
+        sent = self._of_append | self._described(key, headers) | {"content-md5": md5_of(body)}
         query = {"append": "", self._words.append_position: str(position)}
         call = self._talk.call("append", "POST", key, query=query, headers=sent, body=body)
         response, _ = self._talk.whole(call)

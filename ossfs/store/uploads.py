@@ -24,7 +24,7 @@ class Uploads(Asking):
 
     def create_upload(self, key: str, headers: Headers) -> str:
         """Start a multipart upload and return its id."""
-        sent = self._described(key, headers) | self._of_upload
+        sent = self._of_upload | self._described(key, headers)
         call = self._talk.call("create_upload", "POST", key, query={"uploads": ""}, headers=sent)
         _, body = self._talk.whole(call)
         return self._talk.understood(call, self._codec.upload_id, body)

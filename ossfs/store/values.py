@@ -23,6 +23,21 @@ STANDARD_HEADERS = (
 )
 """What HTTP itself can say of an object, beside its type; kept and returned as it was given."""
 
+KEPT_CLASSES = frozenset(
+    {
+        *("Standard", "IA"),  # OSS
+        *("STANDARD", "IA", "INTELLIGENT_TIERING", "ARCHIVE_FR"),  # TOS
+        *("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"),  # S3
+        "REDUCED_REDUNDANCY",
+    }
+)
+"""
+Storage classes that a copy of an object is made in again.
+
+Not the archives: the copy could not be read. Nor what only one server knows: MinIO shows
+the name of a tier there, and refuses to store into it.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -76,6 +91,13 @@ class Headers:
     """User metadata, names without the dialect's prefix, lower case; values are ASCII."""
     standard: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Those of `STANDARD_HEADERS` that the object has, names in lower case."""
+    storage_class: str = ""
+    """As the store words it; empty: what the bucket's options say, else its default."""
+
+
+def kept_class(storage_class: str) -> str:
+    """Return the class of a copy of an object of this class; empty: no certain one."""
+    return storage_class if storage_class in KEPT_CLASSES else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +130,8 @@ class ObjectInfo:
     @property
     def headers(self) -> Headers:
         """What a put or copy has to be given to keep what is stored beside the bytes."""
-        return Headers(self.content_type or None, self.metadata, self.standard)
+        kept = kept_class(self.storage_class)
+        return Headers(self.content_type or None, self.metadata, self.standard, kept)
 
 
 @dataclass(frozen=True, slots=True)

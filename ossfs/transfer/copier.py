@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ossfs.errors import Damaged, PreconditionFailed, TransferCancelled, TransferError
 from ossfs.extents import Extent
-from ossfs.store.api import ObjectInfo, ObjectStore, Part, Stored
+from ossfs.store.api import Headers, ObjectInfo, ObjectStore, Part, Stored
 from ossfs.store.interrupts import serving
 from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
@@ -156,7 +156,7 @@ class ObjectCopy:
             store=self._store,
             workers=workers,
             key=self._key,
-            headers=self._headers.of_object if self._headers else info.headers,
+            headers=self._headers_of(info),
             pieces=list(self._pieces(info, remembered.part_size)),
             checkpoint=checkpoint,
             opened=lambda: self._opened(info, checkpoint),
@@ -177,6 +177,12 @@ class ObjectCopy:
         upload_id = checkpoint.upload_id or ""
         remembered.forget()
         return replace(self._result(info, stored), upload_id=upload_id, parts_resumed=resumed)
+
+    def _headers_of(self, info: ObjectInfo) -> Headers:
+        """Return what goes with the copy; as with one request, its class is not the source's."""
+        if self._headers:
+            return self._headers.of_object
+        return replace(info.headers, storage_class="")
 
     def _pieces(self, info: ObjectInfo, part_size: int) -> Iterator["_WatchedCopy"]:
         for number, extent in spans(Extent(0, info.size), part_size):
@@ -200,7 +206,7 @@ class ObjectCopy:
 
     def _opened(self, info: ObjectInfo, checkpoint: Checkpoint) -> str:
         before = checkpoint.upload_id
-        headers = self._headers.of_object if self._headers else info.headers
+        headers = self._headers_of(info)
         try:
             upload_id = open_upload(self._store, checkpoint, self._key, headers)
         except Exception as error:

@@ -75,6 +75,7 @@ def copy_object(
     size: int,
     etag: str,
     headers: Headers | None,
+    storage_class: str = "",
     store: ObjectStore,
     workers: Workers,
     checkpoint: UnrecordedCheckpoint | None = None,
@@ -82,13 +83,16 @@ def copy_object(
     """
     Copy the version `etag` of `source` (`size` bytes) to `target`.
 
-    With `headers`, they go with the copy; without, the source's do. A fresh `checkpoint`
+    With `headers`, they go with the copy; without, the source's do, and `storage_class` says
+    which class it had, as far as the caller knows. A fresh `checkpoint`
     lets the caller know of the upload that a large copy needs. NoSuchKey;
     PreconditionFailed: the source is another version now; any StoreError: the target is
     unchanged, and no upload is left behind as far as the store can be reached.
     """
     if size <= store.limits.max_copy:
-        return store.copy(source, target, if_match=etag, headers=headers)
+        return store.copy(
+            source, target, if_match=etag, headers=headers, storage_class=storage_class
+        )
     if headers is None:
         headers = store.head(source).headers
     plan = PartPlan(max(COPY_PART_SIZE, store.limits.min_part), store.limits)

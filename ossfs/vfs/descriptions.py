@@ -18,7 +18,7 @@ from itertools import islice
 from ossfs.cache.metadata import LONG_AGO, Known, KnownObjects
 from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey
-from ossfs.store.api import Headers, ObjectInfo, ObjectStore
+from ossfs.store.api import Headers, ObjectInfo, ObjectStore, kept_class
 from ossfs.transfer.workers import Workers
 from ossfs.vfs.ahead import ListingAhead
 from ossfs.vfs.asking import AUTO, HEAD, LIST, Asking, is_posix
@@ -120,16 +120,16 @@ class Descriptions:
         if known is None:
             self.walks.missed(key)
         elif not fresh or not self.is_old(known, key):
-            return known
+            return _in_class_of(entry, known)
         return self.look(key)
 
     def listed(self, key: str, entry: Entry) -> Known:
         """Return what is known of a file, be it only what its listing shows; asks nothing."""
         known = self._match(key, entry)
         if known is not None:
-            return known
+            return _in_class_of(entry, known)
         checked = self._clock.monotonic() - self._directories.age(*split(key))
-        return Known(entry.etag, entry.size, entry.modified_ns or None, None, checked)
+        return _as_listed(entry, checked)
 
     def is_old(self, known: Known, key: str) -> bool:
         """Say whether it was longer ago than the attributes' TTL that a version was seen."""
@@ -176,7 +176,11 @@ class Descriptions:
             if known.headers is None:
                 modified_ns = known.made_ns
             entry = Entry(
-                is_directory=False, size=known.size, etag=known.etag, modified_ns=modified_ns
+                is_directory=False,
+                size=known.size,
+                etag=known.etag,
+                modified_ns=modified_ns,
+                storage_class=(known.headers or known).storage_class,
             )
             self._directories.put(*split(key), entry)
 
@@ -323,6 +327,17 @@ class Descriptions:
         return Known("", 0, None, Headers(), self._clock.monotonic())
 
 
+def _in_class_of(entry: Entry, known: Known) -> Known:
+    """Return what is known, in the class that a listing shows: lifecycle rules change just that."""
+    headers = known.headers
+    if headers is None or not entry.storage_class:
+        return known
+    kept = kept_class(entry.storage_class)
+    if kept == headers.storage_class:
+        return known
+    return replace(known, headers=replace(headers, storage_class=kept))
+
+
 def _is_older(info: ObjectInfo, known: Known) -> bool:
     """
     Say whether an answer may have been on its way before our own last change of metadata.
@@ -337,5 +352,6 @@ def _is_older(info: ObjectInfo, known: Known) -> bool:
     return info.modified_ns <= known.made_ns + CLOCKS_DIFFER_NS
 
 
-def _as_listed(entry: Entry) -> Known:
-    return Known(entry.etag, entry.size, entry.modified_ns or None, None, LONG_AGO)
+def _as_listed(entry: Entry, checked: float = LONG_AGO) -> Known:
+    modified_ns, storage_class = entry.modified_ns or None, entry.storage_class
+    return Known(entry.etag, entry.size, modified_ns, None, checked, storage_class=storage_class)

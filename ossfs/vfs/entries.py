@@ -4,6 +4,7 @@ What listings say of names.
 Threads: values only.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ class Entry(NamedTuple):
     size: int = 0
     etag: str = ""
     modified_ns: int = 0
+    storage_class: str = ""
 
 
 DIRECTORY = Entry(is_directory=True)
@@ -66,7 +68,15 @@ def read_all_below(
 
 def file_entry(item: ListedObject) -> Entry:
     """Return the entry of an object."""
-    return Entry(is_directory=False, size=item.size, etag=item.etag, modified_ns=item.modified_ns)
+    # One string for all entries of a class: each answer that is read makes its own.
+    storage_class = sys.intern(item.storage_class)
+    return Entry(
+        is_directory=False,
+        size=item.size,
+        etag=item.etag,
+        modified_ns=item.modified_ns,
+        storage_class=storage_class,
+    )
 
 
 def is_directory(entry: Entry | None) -> bool:

@@ -178,7 +178,7 @@ class Files:
     def _content_changed_locked(self, node: FileNode) -> None:
         now_ns = self._clock.now_ns()
         node.is_new = False
-        node.attributes = node.attributes.changed(now_ns, mtime_ns=now_ns)
+        node.attributes = node.attributes.rewritten(now_ns, self.tree.defaults)
         node.pending.describe(node.attributes.headers, TIMES)
 
     # Committing

@@ -298,15 +298,18 @@ class Names:
         with self._claimed(key), node.pending.moving() as changed:
             base = node.pending.base
             headers = node.pending.headers if node.is_described else changed
+            kept = node.pending.headers.storage_class
             assert base is not None  # noqa: S101 - a clean file has an object
             version, leftover = self._mover.move_object(
-                base, key, headers=headers, at_once=changed is None
+                base, key, headers=headers, storage_class=kept, at_once=changed is None
             )
             node.pending.moved(key, version, headers)
         self._tree.nodes.rename(node, key)
         self._tree.gone(source)  # behind that: a commit that has just ended may have shown it
         known = node.pending.headers if node.is_described else None
-        self._tree.made(key, etag=version.etag, size=version.size, headers=known)
+        self._tree.made(
+            key, etag=version.etag, size=version.size, headers=known, storage_class=kept
+        )
         if leftover is not None:
             self._files.leftovers.hide(leftover)
 

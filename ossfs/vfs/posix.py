@@ -35,6 +35,8 @@ class Defaults:
     file_mode: int = 0o644
     dir_mode: int = 0o755
     umask: int = 0
+    storage_class: str = ""
+    """That of new content, by the options of the mount; empty: an edit keeps the object's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,17 @@ class Attributes:
     """User metadata that is not ours."""
     standard: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Cache-Control and the like, which are not ours either."""
+    storage_class: str = ""
+    """That of the object, if a copy is to have it too; empty: that of new objects."""
 
     def changed(self, now_ns: int, **values: int) -> "Attributes":
         """Return a copy with new values; the change time is `now_ns`."""
         return replace(self, ctime_ns=now_ns, **values)  # type: ignore[arg-type]  # names of int fields
+
+    def rewritten(self, now_ns: int, defaults: Defaults) -> "Attributes":
+        """Return a copy for content that has changed now."""
+        kept = "" if defaults.storage_class else self.storage_class
+        return replace(self, mtime_ns=now_ns, ctime_ns=now_ns, storage_class=kept)
 
     def headers(self) -> Headers:
         """Return what is stored beside the object."""
@@ -72,7 +81,7 @@ class Attributes:
             metadata["atime"] = format_time(self.atime_ns)
         if self.rdev:
             metadata["rdev"] = str(self.rdev)
-        return Headers(self.content_type, metadata, self.standard)
+        return Headers(self.content_type, metadata, self.standard, self.storage_class)
 
 
 def new_attributes(
@@ -104,6 +113,7 @@ def read_attributes(
             modified_ns,
             content_type=headers.content_type,
             standard=headers.standard,
+            storage_class=headers.storage_class,
         )
     kind = stat.S_IFDIR if is_directory else file_kind(headers)
     stored = parse_number(metadata.get("mode", ""))
@@ -124,6 +134,7 @@ def read_attributes(
         content_type=headers.content_type,
         foreign={name: value for name, value in metadata.items() if name not in OURS},
         standard=headers.standard,
+        storage_class=headers.storage_class,
     )
 
 

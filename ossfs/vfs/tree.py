@@ -18,7 +18,7 @@ from typing import NamedTuple
 from ossfs.cache.metadata import Known
 from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey
-from ossfs.store.api import Headers
+from ossfs.store.api import Headers, kept_class
 from ossfs.vfs.ahead import ListingAhead
 from ossfs.vfs.descriptions import Descriptions
 from ossfs.vfs.directories import Directories
@@ -215,8 +215,12 @@ class Tree:
 
     def attributes(self, known: Known) -> Attributes:
         """Read a file's attributes from what is stored beside it."""
+        headers = known.headers
+        if headers is None:
+            kept = kept_class(known.storage_class)
+            headers = Headers(storage_class=kept) if kept else NO_HEADERS
         return read_attributes(
-            NO_HEADERS if known.headers is None else known.headers,
+            headers,
             self.defaults,
             is_directory=False,
             modified_ns=self._started_ns if known.modified_ns is None else known.modified_ns,
@@ -266,15 +270,25 @@ class Tree:
             modified_ns=modified_ns,
         )
 
-    def made(self, key: str, *, etag: str, size: int, headers: Headers | None) -> None:
+    def made(
+        self,
+        key: str,
+        *,
+        etag: str,
+        size: int,
+        headers: Headers | None,
+        storage_class: str = "",
+    ) -> None:
         """
         Take note of a version that we made.
 
-        `headers` None: it has those of an object that we have not asked about.
+        `headers` None: it has those of an object that we have not asked about, but for
+        `storage_class`.
         """
         self.hidden.unhide(key)
         now_ns, checked = self._clock.now_ns(), self._clock.monotonic()
-        self.descriptions.put(key, Known(etag, size, None, headers, checked, made_ns=now_ns))
+        known = Known(etag, size, None, headers, checked, now_ns, storage_class)
+        self.descriptions.put(key, known)
 
     def gone(self, key: str) -> None:
         """Take note that a file is not in the bucket any more."""

@@ -78,5 +78,6 @@ def is_same_besides(one: Headers, other: Headers, names: frozenset[str]) -> bool
     return (
         one.content_type == other.content_type
         and one.standard == other.standard
+        and one.storage_class == other.storage_class
         and without(one.metadata) == without(other.metadata)
     )

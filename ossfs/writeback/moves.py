@@ -28,7 +28,7 @@ from ossfs.errors import (
 )
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import DeletionRecord, IntentId, MoveRecord, Version
-from ossfs.store.api import Headers, ListedObject, ObjectStore
+from ossfs.store.api import Headers, ListedObject, ObjectStore, kept_class
 from ossfs.transfer.copy import copy_object
 from ossfs.transfer.workers import Workers
 from ossfs.writeback.aborting import abort_known
@@ -51,12 +51,13 @@ class Mover:
         target: str,
         *,
         headers: Headers | None = None,
+        storage_class: str = "",
         checkpoint: MoveCheckpoint | None = None,
     ) -> Version:
         """
         Copy one version of an object, with its attributes unless `headers` are given.
 
-        NoSuchKey, PreconditionFailed.
+        `storage_class` is the one it has, when they are not given. NoSuchKey, PreconditionFailed.
         """
         stored = copy_object(
             source.key,
@@ -64,6 +65,7 @@ class Mover:
             size=source.size,
             etag=source.etag,
             headers=headers,
+            storage_class=storage_class,
             store=self._store,
             workers=self._workers,
             checkpoint=checkpoint,
@@ -71,11 +73,18 @@ class Mover:
         return Version(target, stored.etag, source.size)
 
     def move_object(
-        self, source: Version, target: str, *, headers: Headers | None, at_once: bool = False
+        self,
+        source: Version,
+        target: str,
+        *,
+        headers: Headers | None,
+        storage_class: str = "",
+        at_once: bool = False,
     ) -> tuple[Version, DeletionRecord | None]:
         """
         Rename one version of an object; with `headers` its attributes change on the way.
 
+        Without them, `storage_class` is the one it has, as far as that is known.
         With `at_once`, a store that renames in one request may do so, and they do not change.
         Returns the new version, and what is left to do: the deletion of the source, when the
         store could not do it now. NoSuchKey, PreconditionFailed: the source is not that
@@ -86,7 +95,7 @@ class Mover:
         if at_once and self._renamed(move, source, target):
             return Version(target, source.etag, source.size), None
         try:
-            copied = self._copy(move, source, target, headers)
+            copied = self._copy(move, source, target, headers, storage_class)
         except StoreError:
             self._journal.end_move(move, is_prefix=False)
             raise
@@ -178,7 +187,8 @@ class Mover:
             return
         if not record.is_copied:
             source = Version(record.source, info.etag, info.size)
-            self._copy(record.id, source, record.target, record.headers)
+            kept = info.headers.storage_class
+            self._copy(record.id, source, record.target, record.headers, kept)
             self._journal.move_copied(record.id, is_prefix=record.is_prefix)
         if self._is_same(record.source, record.target):
             self._store.delete(record.source)
@@ -196,19 +206,28 @@ class Mover:
                 self._journal.move_copied(record.id, is_prefix=False)
 
     def _copy(
-        self, move: IntentId, source: Version, target: str, headers: Headers | None
+        self,
+        move: IntentId,
+        source: Version,
+        target: str,
+        headers: Headers | None,
+        storage_class: str,
     ) -> Version:
         checkpoint = MoveCheckpoint(self._journal, move, target)
-        return self.copy(source, target, headers=headers, checkpoint=checkpoint)
+        return self.copy(
+            source, target, headers=headers, storage_class=storage_class, checkpoint=checkpoint
+        )
+
+    def _copy_listed(self, move: IntentId, item: ListedObject, target: str) -> None:
+        source = Version(item.key, item.etag, item.size)
+        self._copy(move, source, target, None, kept_class(item.storage_class))
 
     def _copy_all(
         self, move: IntentId, objects: Sequence[ListedObject], source: str, target: str
     ) -> None:
         small = [item for item in objects if item.size <= self._store.limits.max_copy]
         futures = [
-            self._workers.submit(
-                self._copy, move, _version(item), moved(item.key, source, target), None
-            )
+            self._workers.submit(self._copy_listed, move, item, moved(item.key, source, target))
             for item in small
         ]
         try:
@@ -220,7 +239,7 @@ class Mover:
             wait(futures)
         for item in objects:
             if item.size > self._store.limits.max_copy:
-                self._copy(move, _version(item), moved(item.key, source, target), None)
+                self._copy_listed(move, item, moved(item.key, source, target))
 
     def _verify(
         self, objects: Sequence[ListedObject], source: str, target: str
@@ -263,10 +282,6 @@ class Mover:
             delete_all(self._store, [moved(item.key, source, target) for item in objects])
         except StoreError as error:
             log.warning("copies under %s stay behind after a failed rename: %s", target, error)
-
-
-def _version(item: ListedObject) -> Version:
-    return Version(item.key, item.etag, item.size)
 
 
 def moved(key: str, source: str, target: str) -> str:

@@ -62,6 +62,16 @@ def test_other_headers(bucket, copy):
         assert ("text/y", {}) == (info.content_type, info.metadata)
 
 
+@pytest.mark.parametrize("threshold", [1, None])
+def test_a_copy_is_in_the_class_of_new_objects(bucket, copy, threshold):
+    """It is a new object, whatever the source is in, by one request and in parts."""
+    bucket.put_plain("a", CONTENT, storage_class="IA")
+
+    copy(multipart_threshold=threshold)
+
+    assert ("IA", "Standard") == (bucket.head("a").storage_class, bucket.head("b").storage_class)
+
+
 def test_killed_at_every_step(bucket, copy, points, remembered):
     """The next run copies what the store does not have as far as it says so."""
     points.revive()

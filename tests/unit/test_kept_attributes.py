@@ -11,7 +11,7 @@ from ossfs.cache.attributes import KeptAttributes, Row
 from ossfs.cache.metadata import Known, KnownObjects
 from ossfs.store.api import Headers
 
-HEADERS = Headers("text/odd", {"mode": "33188", "color": "rot"}, {"expires": "never"})
+HEADERS = Headers("text/odd", {"mode": "33188", "color": "rot"}, {"expires": "never"}, "IA")
 
 
 def row(number, directory="d/", headers=HEADERS):
