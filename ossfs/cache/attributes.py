@@ -28,7 +28,7 @@ from ossfs.store.api import Headers
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 PAUSE_S = 0.5  # notes gather for so long
 MAX_ROWS = 500_000  # about 250 bytes each
 SPARE_ROWS = 10_000  # how many more there may be before the oldest go
