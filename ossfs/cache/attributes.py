@@ -8,8 +8,8 @@ may be deleted at any time, and a damaged one is given up with one warning.
 Rows are written by a thread of its own, a moment after they were noted and many at a time;
 a crash costs the last of them. Then an older row may be left of a file whose attributes were
 changed in the very second in which it had been written: same version, same time, other
-attributes. So after a crash the rows of the last seconds are dropped, and those whose time
-nobody has seen. Rows are read a directory at a time.
+attributes. So after a crash the rows of the last seconds are dropped. Rows are read a
+directory at a time.
 
 Threads: every method from any thread. `note` never waits for the disk, `load` only for its
 own reading: one lock guards the notes, another one the connection that reads.
@@ -32,7 +32,7 @@ FORMAT = 3
 PAUSE_S = 0.5  # notes gather for so long
 MAX_ROWS = 500_000  # about 250 bytes each
 SPARE_ROWS = 10_000  # how many more there may be before the oldest go
-LAST_NS = 3_000_000_000  # stores give whole seconds
+LAST_NS = 5_000_000_000  # more than a listing's time may differ from ours, and a second
 
 SCHEMA = f"""
     CREATE TABLE about (
@@ -204,9 +204,10 @@ class KeptAttributes:
         db.execute("PRAGMA synchronous = FULL")  # the mark must be older than what follows
         with db:
             db.execute(
-                "DELETE FROM objects WHERE (SELECT is_open FROM about) AND (modified_ns IS NULL"
-                " OR modified_ns >= (SELECT max(modified_ns) FROM objects) - ?)",
-                (LAST_NS,),
+                "DELETE FROM objects WHERE (SELECT is_open FROM about) AND"
+                " (modified_ns >= (SELECT max(modified_ns) FROM objects) - ?"
+                " OR made_ns >= (SELECT max(made_ns) FROM objects) - ? AND made_ns > 0)",
+                (LAST_NS, LAST_NS),
             )
             db.execute("UPDATE about SET is_open = 1")
         db.execute("PRAGMA synchronous = NORMAL")  # whole after a power cut, if not complete
