@@ -13,6 +13,12 @@ from ossfs.fusefs.callbacks import ENCODING, Callbacks
 
 MAX_REQUEST = 128 << 10  # libfuse 2 moves no more at once
 
+MAJOR = 2
+NUMBER: int = fuse._libfuse.fuse_version()  # noqa: SLF001  # fusepy has no name for it
+
+if NUMBER // 10 != MAJOR:  # 2.9 is 29, 3.14 is 314
+    raise OSError(f"it is of version {NUMBER}")
+
 get_context = fuse.fuse_get_context
 
 
@@ -39,5 +45,4 @@ class Binding(Callbacks, fuse.FUSE):  # type: ignore[misc]  # fusepy has no type
 
 def version() -> str:
     """Return the number of the library, as `2.9`."""
-    number: int = fuse._libfuse.fuse_version()  # noqa: SLF001  # fusepy has no name for it
-    return f"{number // 10}.{number % 10}"
+    return f"{NUMBER // 10}.{NUMBER % 10}"

@@ -43,6 +43,11 @@ UNWANTED = (
     | HANDLE_KILLPRIV  # the kernel takes setuid and setgid bits away by a chmod
 )
 
+MAJOR = 3
+
+if mfusepy.fuse_version_major != MAJOR:
+    raise OSError(f"it is of version {mfusepy.fuse_version_major}")
+
 get_context = mfusepy.fuse_get_context
 
 

@@ -10,6 +10,7 @@ Threads: functions without state; `load` is to be called before others read the 
 
 import importlib
 import importlib.metadata
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from ctypes.util import find_library
 from typing import Any
 
 from ossfs.errors import MountFailed
+
+log = logging.getLogger(__name__)
 
 AUTO = "auto"
 PACKAGE = "mfusepy"
@@ -54,12 +57,25 @@ def _missing() -> Iterator[str]:
         yield "libfuse 3 and its fusermount3 (apt-get install fuse3)"
 
 
+def bind(wanted: str) -> Any:
+    """Load the libfuse of `choose`; return the module with its `Binding`. MountFailed."""
+    version = choose(wanted)
+    try:
+        return load(version)
+    except MountFailed as error:
+        if wanted != AUTO or version == 2:  # noqa: PLR2004  # the version
+            raise
+        log.warning("%s; the mount runs on libfuse 2", error)
+        return load(2)
+
+
 def load(version: int) -> Any:
     """Load a libfuse; return the module with its `Binding`. MountFailed."""
     try:
         with _only(find_library("fuse" if version == 2 else "fuse3")):  # noqa: PLR2004  # the version
             return importlib.import_module(f"ossfs.fusefs.fuse{version}")
-    except (OSError, ImportError, AttributeError) as error:  # the last: of a version unknown to it
+    except (OSError, ImportError, AttributeError, AssertionError) as error:
+        # The last two: of a version that the package does not know, or knows otherwise.
         raise MountFailed(f"libfuse {version} cannot be loaded: {error}") from error
 
 

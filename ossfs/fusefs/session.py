@@ -36,23 +36,23 @@ def run(
 
     `name` is what `df` and /proc/mounts show, `capacity` the bytes that `df` shows; `options`
     are libfuse's. Without `has_xattrs` the kernel does not ask for any before each write.
-    `library` is what `libraries.choose` takes; with `caches_writes`, which needs libfuse 3,
+    `library` is what `libraries.bind` takes; with `caches_writes`, which needs libfuse 3,
     the kernel collects what is written, and it reads `readahead` bytes ahead (0: as it
     likes), if this process may say so. `on_ready` is called once, from another thread, when
     the kernel answers, with what the mount runs on in words. MountFailed: libfuse is missing,
     or refused; it has said why on standard error.
     """
-    number = libraries.choose(library)
-    if number == 2 and caches_writes:  # noqa: PLR2004  # the version
+    binding = libraries.bind(library)
+    is_old = binding.MAJOR < 3  # noqa: PLR2004  # the version
+    if is_old and caches_writes:
         raise MountFailed("--writeback-cache needs libfuse 3; try with --fuse 3")
-    binding = libraries.load(number)
     about = f"libfuse {binding.version()}"
 
     def begin() -> None:
         """Ask the kernel for the top of the mount, and say when it has answered."""
         device = Path(mountpoint).stat().st_dev
         log.info("mounted at %s with %s", mountpoint, about)
-        if number == 3 and readahead:  # noqa: PLR2004  # as above
+        if readahead and not is_old:
             _read_ahead(device, readahead)
         on_ready(about)
 

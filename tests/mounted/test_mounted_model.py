@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from posix_sides import WITHOUT_ATIME, play, step
 
-pytestmark = [pytest.mark.mounted, pytest.mark.slow]
+pytestmark = [pytest.mark.mounted, pytest.mark.slow, pytest.mark.both_libfuses]
 
 TOP = ("a", "b", "c")
 PATHS = (*TOP, *(f"{one}/{other}" for one in TOP for other in ("x", "y")), "a/x/deep")

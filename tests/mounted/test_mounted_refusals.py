@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import time
+from ctypes.util import find_library
 
 import pytest
 
@@ -101,3 +102,10 @@ def test_libfuse_is_missing(refused, monkeypatch, libfuse):
     """A libfuse that cannot be loaded is named."""
     monkeypatch.setenv("FUSE_LIBRARY_PATH", "/nowhere/libfuse.so")
     assert f"libfuse {libfuse} cannot be loaded" in refused()
+
+
+@pytest.mark.both_libfuses
+def test_a_libfuse_of_another_version(refused, monkeypatch, libfuse):
+    """What it would be asked for, it does otherwise: better not at all."""
+    monkeypatch.setenv("FUSE_LIBRARY_PATH", find_library("fuse3" if libfuse == "2" else "fuse"))
+    assert f"libfuse {libfuse} cannot be loaded: it is of" in refused()

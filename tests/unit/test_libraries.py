@@ -44,3 +44,19 @@ def test_an_mfusepy_that_calls_otherwise_is_not_taken(machine):
     machine["mfusepy"] = "2.0.1"
 
     assert 2 == libraries.choose("auto")
+
+
+def test_libfuse_2_is_taken_where_3_cannot_be_loaded(machine, monkeypatch, expect_log):
+    """Unless version 3 is wanted."""
+
+    def load(version):
+        if version == 3:
+            raise MountFailed("libfuse 3 cannot be loaded")
+        return "libfuse 2"
+
+    monkeypatch.setattr(libraries, "load", load)
+
+    assert "libfuse 2" == libraries.bind("auto")
+    expect_log("libfuse 3 cannot be loaded; the mount runs on libfuse 2")
+    with pytest.raises(MountFailed):
+        libraries.bind("3")
