@@ -21,6 +21,7 @@ def test_a_tree_is_removed_by_few_requests(mounted, seen, emulator, remove):
     for number in range(COUNT):
         seen.put(f"d/f{number}", b"x")
         seen.put(f"d/e/f{number}", b"x")
+    emulator.set_latency(0.2)  # what comes meanwhile goes together, however slow this machine is
     emulator.reset_stats()
 
     remove(mounted.path / "d")
