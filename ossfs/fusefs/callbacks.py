@@ -12,12 +12,18 @@ Threads: libfuse calls from many.
 import ctypes
 import errno
 import logging
+import signal
 from collections.abc import Callable
 from typing import Any
 
 from ossfs.fusefs.threads import keep_state
 
 log = logging.getLogger(__name__)
+
+_libc = ctypes.CDLL(None)
+_libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)  # works in every thread, unlike Python's
+_libc.signal.restype = ctypes.c_void_p
+_IGNORE = 1  # SIG_IGN
 
 ENCODING = "latin-1"
 
@@ -32,6 +38,15 @@ class Callbacks:
     """Runs a request, `ask(name, *arguments)`; raises nothing but OSError with an errno."""
     ignored_flags = 0
     """Flags of an open that the kernel takes care of by itself."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Mount, and return when the file system is unmounted."""
+        try:
+            super().__init__(*arguments, **options)
+        finally:
+            # At its end libfuse lets SIGPIPE kill the process, which Python had ignored: a
+            # connection that breaks would end the uploads that are still under way.
+            _libc.signal(signal.SIGPIPE, _IGNORE)
 
     @staticmethod
     def _wrapper(function: Callable[..., int | None], *arguments: Any) -> int:

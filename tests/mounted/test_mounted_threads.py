@@ -1,9 +1,11 @@
 """What the interpreter knows of libfuse's threads lives as long as they do."""
 
 import errno
+import signal
 import stat
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +60,12 @@ def test_threads_are_known_from_one_request_to_the_next(tmp_path, libfuse):
         thread.join()
     assert counting.requests >= REQUESTS
     assert counting.states < REQUESTS // 4
+    assert _ignores_broken_pipes()
+
+
+def _ignores_broken_pipes():
+    """Ask the kernel: Python only remembers what it has set itself."""
+    (line,) = (
+        line for line in Path("/proc/self/status").read_text().splitlines() if "SigIgn" in line
+    )
+    return bool(int(line.split()[1], 16) >> (signal.SIGPIPE - 1) & 1)
