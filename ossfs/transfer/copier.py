@@ -17,10 +17,10 @@ from ossfs.errors import Damaged, PreconditionFailed, TransferCancelled, Transfe
 from ossfs.extents import Extent
 from ossfs.store.api import Headers, ObjectInfo, ObjectStore, Part, Stored
 from ossfs.store.interrupts import serving
+from ossfs.transfer.describing import described
 from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
 from ossfs.transfer.headers import sorted_headers
-from ossfs.transfer.opening import open_upload
 from ossfs.transfer.options import CopyOptions, Hooks, UploadResult
 from ossfs.transfer.pieces import CopiedPiece
 from ossfs.transfer.plans import CopyPlan
@@ -81,18 +81,14 @@ class ObjectCopy:
         return result
 
     def _described(self) -> ObjectInfo:
-        info = self._known
-        if info is None:
-            info = self._source.head(self._source_key, version_id=self._options.version_id)
-        wanted = self._options.if_match
-        if wanted is not None and info.etag != wanted.strip('"'):
-            raise PreconditionFailed(
-                f"expected {wanted}, found {info.etag}",
-                operation="copy",
-                bucket=self._source.name,
-                key=self._source_key,
-            )
-        return info
+        return described(
+            self._source,
+            self._source_key,
+            version_id=self._options.version_id,
+            if_match=self._options.if_match,
+            known=self._known,
+            operation="copy",
+        )
 
     def _of_version(self, info: ObjectInfo) -> UploadResult:
         self._progress.total = info.size
@@ -205,17 +201,7 @@ class ObjectCopy:
         return part
 
     def _opened(self, info: ObjectInfo, checkpoint: Checkpoint) -> str:
-        before = checkpoint.upload_id
-        headers = self._headers_of(info)
-        try:
-            upload_id = open_upload(self._store, checkpoint, self._key, headers)
-        except Exception as error:
-            self._teller.tell(Type.CREATE_FAILED, error=error)
-            raise
-        self._teller.knows(upload_id=upload_id)
-        if upload_id != before:
-            self._teller.tell(Type.CREATED)
-        return upload_id
+        return self._teller.opened(self._store, checkpoint, self._key, self._headers_of(info))
 
     def _is_cancelled(self) -> bool:
         self._hooks.cancel.check()

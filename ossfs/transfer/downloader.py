@@ -28,6 +28,7 @@ from ossfs.errors import (
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectInfo, ObjectStore
 from ossfs.store.interrupts import serving
+from ossfs.transfer.describing import described
 from ossfs.transfer.download_memory import AlreadyThere, DownloadMemory, Received
 from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
@@ -111,18 +112,15 @@ class FileDownload:
         ) from reason
 
     def _described(self) -> ObjectInfo:
-        info, self._known = self._known, None
-        if info is None:
-            info = self._store.head(self._key, version_id=self._options.version_id)
-        wanted = self._options.if_match
-        if wanted is not None and info.etag != wanted.strip('"'):
-            raise PreconditionFailed(
-                f"expected {wanted}, found {info.etag}",
-                operation="download",
-                bucket=self._store.name,
-                key=self._key,
-            )
-        return info
+        known, self._known = self._known, None
+        return described(
+            self._store,
+            self._key,
+            version_id=self._options.version_id,
+            if_match=self._options.if_match,
+            known=known,
+            operation="download",
+        )
 
     def _wanted(self, info: ObjectInfo) -> Extent:
         return wanted_of(self._store, info, self._options.byte_range)

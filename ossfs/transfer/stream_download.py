@@ -28,6 +28,7 @@ from ossfs.extents import Extent
 from ossfs.store.api import ObjectInfo, ObjectStore
 from ossfs.store.interrupts import serving
 from ossfs.transfer.cancel import LOOK_EVERY_S, Cancel
+from ossfs.transfer.describing import described
 from ossfs.transfer.events import DataCallback, ProgressCallback
 from ossfs.transfer.headers import sorted_headers
 from ossfs.transfer.limiter import RateLimiter
@@ -66,22 +67,36 @@ def iter_object(
     """
     store = sorted_headers(headers).applied(bucket)
     hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
-    info = known if known is not None else store.head(key, version_id=version_id)
-    if if_match is not None and info.etag != if_match.strip('"'):
-        raise PreconditionFailed(
-            f"expected {if_match}, found {info.etag}", operation="get", bucket=bucket.name, key=key
-        )
-    wanted = wanted_of(bucket, info, byte_range)
-    moving = Moving(bucket, key, wanted.size, hooks)
+    info = described(
+        store, key, version_id=version_id, if_match=if_match, known=known, operation="get"
+    )
+    summed = _summed(store, info, version_id, byte_range, part_size, num_threads, hooks)
+    with contextlib.closing(summed) as pieces:
+        for piece, _ in pieces:
+            yield piece
+
+
+def _summed(
+    store: ObjectStore,
+    info: ObjectInfo,
+    version_id: str | None,
+    byte_range: tuple[int, int | None] | None,
+    part_size: int,
+    num_threads: int,
+    hooks: Hooks,
+) -> Generator[tuple[memoryview, int]]:
+    """Yield the pieces of an object, each with the CRC-64 of all up to its end. Damaged."""
+    wanted = wanted_of(store, info, byte_range)
+    moving = Moving(store, info.key, wanted.size, hooks)
     fetch = partial(_piece, store, info, version_id, moving)
-    hooks = moving.hooks
+    parts = list(spans(wanted, max(1, part_size)))
     value = 0
     with moving.told():
-        for piece in _in_order(list(spans(wanted, max(1, part_size))), fetch, num_threads, hooks):
+        for piece in _in_order(parts, fetch, num_threads, moving.hooks):
             value = crc64(piece, value)
             if len(piece) == wanted.size:  # the only one: nobody has it yet
                 _check(info, wanted, value)
-            yield piece
+            yield piece, value
         _check(info, wanted, value)
 
 
@@ -194,27 +209,16 @@ def download_to_stream(
     What `write` raises comes through. Memory is up to `num_threads` times `part_size`.
     """
     store = sorted_headers(headers).applied(bucket)
-    info = store.head(key, version_id=version_id)
-    pieces = iter_object(
-        bucket,
-        key,
-        headers=headers,
-        version_id=version_id,
-        byte_range=byte_range,
-        if_match=if_match,
-        part_size=part_size,
-        num_threads=num_threads,
-        progress_callback=progress_callback,
-        on_data=on_data,
-        limiter=limiter,
-        cancel=cancel,
-        known=info,
+    hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
+    info = described(
+        store, key, version_id=version_id, if_match=if_match, known=None, operation="get"
     )
     value = size = count = 0
-    with contextlib.closing(pieces):
-        for piece in pieces:
+    summed = _summed(store, info, version_id, byte_range, part_size, num_threads, hooks)
+    with contextlib.closing(summed) as pieces:
+        for piece, up_to_here in pieces:
             write_all(stream, piece)
-            value, size, count = crc64(piece, value), size + len(piece), count + 1
+            value, size, count = up_to_here, size + len(piece), count + 1
     return DownloadResult(
         info.etag, value, info.version_id, size, info.modified_ns, parts_fetched=count
     )

@@ -8,8 +8,10 @@ import threading
 from dataclasses import replace
 
 from ossfs.errors import OssfsError, TransferCancelled
+from ossfs.store.api import Headers, ObjectStore
 from ossfs.transfer.events import EventCallback, Listener, PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
+from ossfs.transfer.opening import Checkpoint, open_upload
 
 
 class Teller:
@@ -34,6 +36,19 @@ class Teller:
         """Tell of a step."""
         if self._listener:
             self._listener(replace(self._about, type=kind, part=part, error=error))
+
+    def opened(self, store: ObjectStore, checkpoint: Checkpoint, key: str, headers: Headers) -> str:
+        """Do `open_upload`, and tell of it if the upload is new. Its errors."""
+        before = checkpoint.upload_id
+        try:
+            upload_id = open_upload(store, checkpoint, key, headers)
+        except Exception as error:
+            self.tell(Type.CREATE_FAILED, error=error)
+            raise
+        self.knows(upload_id=upload_id)
+        if upload_id != before:
+            self.tell(Type.CREATED)
+        return upload_id
 
     def tell_failed_part(self, part: PartEvent, error: BaseException) -> None:
         """Tell of a part that is given up: for now, or for good."""

@@ -37,7 +37,7 @@ from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
 from ossfs.transfer.finding import Found, find_upload
 from ossfs.transfer.headers import sorted_headers
-from ossfs.transfer.opening import list_all_parts, open_upload
+from ossfs.transfer.opening import list_all_parts
 from ossfs.transfer.options import Hooks, UploadOptions, UploadResult
 from ossfs.transfer.pieces import SentPiece
 from ossfs.transfer.plans import UploadPlan
@@ -221,16 +221,7 @@ class FileUpload:
             yield _WatchedPiece(number, extent, body, self._send)
 
     def _opened(self, checkpoint: Checkpoint) -> str:
-        before = checkpoint.upload_id
-        try:
-            upload_id = open_upload(self._store, checkpoint, self._key, self._headers.of_object)
-        except Exception as error:
-            self._teller.tell(Type.CREATE_FAILED, error=error)
-            raise
-        self._teller.knows(upload_id=upload_id)
-        if upload_id != before:
-            self._teller.tell(Type.CREATED)
-        return upload_id
+        return self._teller.opened(self._store, checkpoint, self._key, self._headers.of_object)
 
     def _count(self, part: Part) -> None:
         if part.number not in self._sent:
