@@ -21,6 +21,7 @@ from ossfs.transfer.describing import described
 from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
 from ossfs.transfer.headers import sorted_headers
+from ossfs.transfer.opening import Checkpoint
 from ossfs.transfer.options import CopyOptions, Hooks, UploadResult
 from ossfs.transfer.pieces import CopiedPiece
 from ossfs.transfer.plans import CopyPlan
@@ -28,7 +29,7 @@ from ossfs.transfer.progress import Progress
 from ossfs.transfer.sizes import determine_part_size, spans
 from ossfs.transfer.telling import Teller
 from ossfs.transfer.upload import MultipartUpload
-from ossfs.transfer.upload_memory import Checkpoint, Remembered, UploadMemory, digest_of
+from ossfs.transfer.upload_memory import Remembered, UploadMemory, digest_of
 from ossfs.transfer.workers import InlineWorkers, ThreadWorkers, Workers
 
 

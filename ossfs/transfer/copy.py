@@ -17,7 +17,7 @@ from ossfs.transfer.workers import Workers
 COPY_PART_SIZE = 64 << 20  # first parts of a large copy: no bytes are kept here, so large ones
 
 
-class UnrecordedCheckpoint:
+class TransientCheckpoint:
     """A checkpoint that ends with the process: a copy that is interrupted starts again."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class UnrecordedCheckpoint:
 
     def started(self, upload_id: str) -> None:
         """Remember the upload's id."""
-        self.upload_id = upload_id
+        self.planned_ns, self.upload_id = None, upload_id
 
     def part_done(self, upload_id: str, part: Part) -> None:
         """Remember a part; a dict takes it from any thread."""
@@ -64,7 +64,7 @@ class UnrecordedCheckpoint:
 
     def gone(self) -> None:
         """Forget the upload."""
-        self.upload_id, self.is_completing, self._held = None, False, None
+        self.planned_ns, self.upload_id, self.is_completing, self._held = None, None, False, None
         self._parts.clear()
 
 
@@ -78,7 +78,7 @@ def copy_object(
     storage_class: str = "",
     store: ObjectStore,
     workers: Workers,
-    checkpoint: UnrecordedCheckpoint | None = None,
+    checkpoint: TransientCheckpoint | None = None,
 ) -> Stored:
     """
     Copy the version `etag` of `source` (`size` bytes) to `target`.
@@ -96,7 +96,7 @@ def copy_object(
     if headers is None:
         headers = store.head(source).headers
     plan = PartPlan(max(COPY_PART_SIZE, store.limits.min_part), store.limits)
-    checkpoint = UnrecordedCheckpoint() if checkpoint is None else checkpoint
+    checkpoint = TransientCheckpoint() if checkpoint is None else checkpoint
     upload = MultipartUpload(
         store=store,
         workers=workers,

@@ -14,22 +14,18 @@ from typing import Any
 
 from ossfs.store.api import Part
 from ossfs.transfer.checkpoints import CheckpointFile, Unusable
-from ossfs.transfer.opening import confirmed
+from ossfs.transfer.copy import TransientCheckpoint
 
 PLANNED, UPLOAD, PART, COMPLETING, GONE = "planned_ns", "upload", "part", "completing", "gone"
 """The facts, by the name of their first field."""
 
 
-class RecordedUpload:
+class RecordedUpload(TransientCheckpoint):
     """An upload whose facts are in `file`; see `ossfs.transfer.opening.Checkpoint`."""
 
     def __init__(self, file: CheckpointFile, facts: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__()
         self._file = file
-        self.planned_ns: int | None = None
-        self.upload_id: str | None = None
-        self.is_completing = False
-        self._parts: dict[int, Part] = {}
-        self._held: Mapping[int, Part] | None = None
         for fact in facts:
             self._take(fact)
 
@@ -39,7 +35,7 @@ class RecordedUpload:
             case {"planned_ns": int(planned_ns)}:
                 self.planned_ns = planned_ns
             case {"upload": str(upload_id)}:
-                self.planned_ns, self.upload_id = None, upload_id
+                super().started(upload_id)
             case {
                 "part": int(number),
                 "size": int(size),
@@ -51,19 +47,9 @@ class RecordedUpload:
             case {"completing": True}:
                 self.is_completing = True
             case {"gone": True}:
-                self._forget()
+                super().gone()
             case _:
                 raise Unusable(f"a fact that this version does not know: {sorted(fact)}")
-
-    @property
-    def parts(self) -> Mapping[int, Part]:
-        """Acknowledged parts, by number."""
-        return self._parts
-
-    @property
-    def held(self) -> Mapping[int, Part] | None:
-        """What the store was seen to hold; None: it was not asked."""
-        return self._held
 
     def plan(self) -> None:
         """Remember that CreateUpload is about to be sent."""
@@ -72,23 +58,14 @@ class RecordedUpload:
 
     def started(self, upload_id: str) -> None:
         """Remember the upload's id."""
-        self.planned_ns, self.upload_id = None, upload_id
+        super().started(upload_id)
         self._file.note({UPLOAD: upload_id}, is_relied_on=True)
-
-    def confirm(self, held: Mapping[int, Part]) -> None:
-        """Remember what the store holds; facts that it does not confirm are none."""
-        self._held = held
-        self._parts = confirmed(self._parts, held)
-
-    def doubt(self) -> None:
-        """Forget what the store holds."""
-        self._held = None
 
     def part_done(self, upload_id: str, part: Part) -> None:
         """Remember a part."""
+        super().part_done(upload_id, part)
         if upload_id != self.upload_id:
             return
-        self._parts[part.number] = part
         fact = {
             PART: part.number,
             "size": part.size,
@@ -98,16 +75,12 @@ class RecordedUpload:
         }
         self._file.note(fact, is_relied_on=False)
 
-    def completing(self, crc64: int | None) -> None:  # noqa: ARG002  # it follows from the parts
+    def completing(self, crc64: int | None) -> None:
         """Remember that Complete is about to be sent."""
-        self.is_completing = True
+        super().completing(crc64)
         self._file.note({COMPLETING: True}, is_relied_on=True)
 
     def gone(self) -> None:
         """Forget the upload."""
-        self._forget()
+        super().gone()
         self._file.note({GONE: True}, is_relied_on=True)
-
-    def _forget(self) -> None:
-        self.planned_ns, self.upload_id, self.is_completing, self._held = None, None, False, None
-        self._parts.clear()

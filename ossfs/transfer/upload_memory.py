@@ -15,13 +15,12 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from ossfs.errors import StoreError
 from ossfs.store.api import ObjectStore
 from ossfs.store.interrupts import serving
 from ossfs.transfer.checkpoints import CheckpointFile, Loaded, Unusable
-from ossfs.transfer.copy import UnrecordedCheckpoint
+from ossfs.transfer.copy import TransientCheckpoint
 from ossfs.transfer.events import TransferEventType as Type
 from ossfs.transfer.finding import Found
 from ossfs.transfer.locking import TransferLock
@@ -31,14 +30,12 @@ from ossfs.transfer.telling import Teller
 
 _log = logging.getLogger(__name__)
 
-Checkpoint: TypeAlias = RecordedUpload | UnrecordedCheckpoint
-
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """The facts of an upload, the size of its parts, and its file if it has one."""
 
-    checkpoint: Checkpoint
+    checkpoint: TransientCheckpoint
     part_size: int
     file: CheckpointFile | None = None
 
@@ -86,7 +83,7 @@ class UploadMemory:
         TransferInUse: another one runs. Unless it `is_kept`, nothing is on disk.
         """
         if not is_kept:
-            yield Remembered(UnrecordedCheckpoint(), part_size)
+            yield Remembered(TransientCheckpoint(), part_size)
             return
         path = self._path()
         with _locked(path):

@@ -37,7 +37,7 @@ from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
 from ossfs.transfer.finding import Found, find_upload
 from ossfs.transfer.headers import sorted_headers
-from ossfs.transfer.opening import list_all_parts
+from ossfs.transfer.opening import Checkpoint, list_all_parts
 from ossfs.transfer.options import Hooks, UploadOptions, UploadResult
 from ossfs.transfer.pieces import SentPiece
 from ossfs.transfer.plans import UploadPlan
@@ -46,7 +46,7 @@ from ossfs.transfer.sizes import determine_part_size, spans
 from ossfs.transfer.sources import FileSource
 from ossfs.transfer.telling import Teller
 from ossfs.transfer.upload import MultipartUpload
-from ossfs.transfer.upload_memory import Checkpoint, Remembered, UploadMemory, digest_of
+from ossfs.transfer.upload_memory import Remembered, UploadMemory, digest_of
 from ossfs.transfer.workers import InlineWorkers, ThreadWorkers, Workers
 
 _log = logging.getLogger(__name__)

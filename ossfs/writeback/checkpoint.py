@@ -12,11 +12,11 @@ from ossfs.clock import Clock
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import FileId, IntentId, UploadRecord, UploadState
 from ossfs.store.api import Headers, Part
-from ossfs.transfer.copy import UnrecordedCheckpoint
+from ossfs.transfer.copy import TransientCheckpoint
 from ossfs.transfer.opening import confirmed
 
 
-class MoveCheckpoint(UnrecordedCheckpoint):
+class MoveCheckpoint(TransientCheckpoint):
     """The upload that copies the object `key` in a rename: the journal knows it, to abort it."""
 
     def __init__(self, journal: Journal, move: IntentId, key: str) -> None:

@@ -16,7 +16,7 @@ from ossfs.extents import Extent
 from ossfs.store.api import BytesBody, Headers, Part, Stored
 from ossfs.store.limits import OSS_CAPABILITIES, OSS_LIMITS
 from ossfs.store.memory import MemoryStore
-from ossfs.transfer.copy import UnrecordedCheckpoint
+from ossfs.transfer.copy import TransientCheckpoint
 from ossfs.transfer.pieces import CopiedPiece, SentPiece, send_part
 from ossfs.transfer.upload import MultipartUpload
 from ossfs.transfer.workers import InlineWorkers, ThreadWorkers
@@ -62,7 +62,7 @@ def store():
 
 @pytest.fixture
 def checkpoint():
-    return UnrecordedCheckpoint()
+    return TransientCheckpoint()
 
 
 def piece(number, data=CONTENT):
