@@ -211,8 +211,8 @@ def show_interruption(server: Server, mounted: Mounted, work: Path, mount: Path,
         if server.head(BUCKET, "large") is not None:
             raise NotTrue("the upload was over before it could be interrupted; try a larger --size")
         enough = server.parts_of(BUCKET, "large") >= total * KILL_AT
-        # A draft was not closed yet: nobody has promised that it will be uploaded.
-        return enough and mounted.pending().get("large", "draft") != "draft"
+        # Parts are sent while cp still writes; only once it closes is the file promised.
+        return enough and mounted.pending().get("large") == "uploading"
 
     with doing("cp of the file; waiting until about a third of it is uploaded"):
         wait_until(is_under_way, "the upload to be under way")
