@@ -23,10 +23,11 @@ from ossfs.cache.metadata import KnownObjects
 from ossfs.cache.readahead import ReadaheadConfig
 from ossfs.clock import Clock, SystemClock
 from ossfs.config import MountConfig
-from ossfs.connecting import credentials_for, endpoint_for, open_store, transport_options
+from ossfs.connecting import credentials_for, open_store, transport_options
 from ossfs.fusefs import session
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import MarkerRecord
+from ossfs.observe.gathering import gather
 from ossfs.observe.metrics import Metrics
 from ossfs.store.api import ObjectStore
 from ossfs.store.credentials import CredentialsProvider
@@ -190,7 +191,9 @@ class Mount:
         }
 
     def metrics(self) -> str:
-        """Return what is counted of requests, in the text format of Prometheus."""
+        """Return what is counted, in the text format of Prometheus."""
+        pending = [(one.state, max(0, one.size - one.sent)) for one in self.status()]
+        gather(self._metrics, self.counters(), pending)
         return self._metrics.text()
 
     def drain(self, deadline_s: float | None) -> bool:
@@ -259,13 +262,13 @@ def build(
 ) -> Mount:
     """Put the file system together over a store, and recover what an earlier one left."""
     journal = open_journal(state_dir, clock=parts.clock)
-    attributes = KeptAttributes(state_dir / ATTRIBUTES_NAME, bucket=_bucket_name(config))
+    attributes = KeptAttributes(state_dir / ATTRIBUTES_NAME, bucket=parts.store.place)
     try:
         reserve = config.writeback.reserve
         area = StagingArea(
             state_dir / STAGING_NAME, reserve=DEFAULT_RESERVE if reserve is None else reserve
         )
-        disk = _disk_cache(config, parts.clock)
+        disk = _disk_cache(config, parts)
         memory = config.cache.memory
         blocks = BlockCache(default_budget() if memory is None else memory)
         caches = Caches(blocks, attributes, disk)
@@ -290,23 +293,17 @@ def build(
     )
 
 
-def _bucket_name(config: MountConfig) -> str:
-    """Tell the bucket from all others, for what is known of its objects."""
-    store = config.store
-    return f"{config.url.scheme}://{config.url.bucket} at {store.endpoint or store.region}"
-
-
-def _disk_cache(config: MountConfig, clock: Clock) -> DiskCache | None:
+def _disk_cache(config: MountConfig, parts: Parts) -> DiskCache | None:
     cache = config.cache
     if cache.cache_dir is None:
         return None
     disk = DiskCache(
         cache.cache_dir,
-        store=f"{config.url.scheme}://{config.url.bucket} at {endpoint_for(config)}",
+        store=parts.store.place,
         size=cache.cache_size,
         reserve=cache.cache_reserve,
         workers=ThreadWorkers(1, "ossfs-disk"),
-        clock=clock,
+        clock=parts.clock,
     )
     disk.prepare()
     return disk

@@ -8,6 +8,7 @@ the text format of Prometheus; `joined` makes one text of those of several mount
 Threads: every method may be called from any thread.
 """
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -76,6 +77,55 @@ DECLARED: Mapping[str, Declared] = {
             ("operation", "reason"),
             "Operations that failed after all attempts.",
         ),
+        Declared(
+            "ossfs_pending_files",
+            "gauge",
+            "file",
+            ("state",),
+            "Files that are not in the bucket yet, or are kept for the user.",
+        ),
+        Declared(
+            "ossfs_pending_bytes",
+            "gauge",
+            "byte",
+            ("state",),
+            "What of these files the store does not have yet.",
+        ),
+        Declared(
+            "ossfs_memory_reads_total",
+            "counter",
+            "read",
+            ("outcome",),
+            "Reads whose bytes were all in memory (hit), or not (miss).",
+        ),
+        Declared(
+            "ossfs_memory_bytes",
+            "gauge",
+            "byte",
+            ("kind",),
+            "Blocks in memory (held), under way (in_flight), and the most of both (budget).",
+        ),
+        Declared(
+            "ossfs_disk_cache_fetches_total",
+            "counter",
+            "fetch",
+            ("outcome",),
+            "Fetches that the disk cache has spared (hit), or not (miss).",
+        ),
+        Declared(
+            "ossfs_disk_cache_bytes",
+            "gauge",
+            "byte",
+            ("kind",),
+            "What the folder of the disk cache takes (used), and may take (size).",
+        ),
+        Declared(
+            "ossfs_disk_cache_problems_total",
+            "counter",
+            "problem",
+            ("kind",),
+            "Damaged files, refusals of the disk, blocks that were not written (dropped).",
+        ),
     )
 }
 
@@ -85,6 +135,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._reaching = threading.Lock()
         self._series = {name: _series(metric, self._registry) for name, metric in DECLARED.items()}
 
     def __repr__(self) -> str:
@@ -107,6 +158,11 @@ class Metrics:
         series = self._series[name]
         assert isinstance(series, Gauge)  # noqa: S101  # the table says so
         (series.labels(**labels) if labels else series).set(value)
+
+    def reach(self, name: str, total: float, **labels: str) -> None:
+        """Let a counter be at least `total`, which was counted elsewhere."""
+        with self._reaching:
+            self.count(name, max(0, total - self.value(name, **labels)), **labels)
 
     def value(self, name: str, **labels: str) -> float:
         """Return the sum of a counter's or gauge's values that carry these labels."""

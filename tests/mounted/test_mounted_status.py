@@ -1,11 +1,23 @@
 """`ossfs status`: what was read, asked and kept since the mount began."""
 
 import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from subprocess import PIPE
 
 import pytest
 
 pytestmark = pytest.mark.mounted
 
+WRITER = """
+import sys
+with open(sys.argv[1], "wb", buffering=0) as file:
+    file.write(b"123")
+    print("written", flush=True)
+    sys.stdin.read()
+"""
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several requests
 
 
@@ -78,6 +90,38 @@ def test_metrics_for_prometheus(mounted, emulator, command):
     assert again in lines
     assert f'ossfs_sent_bytes_total{{{place}operation="put",{end} 5.0' in lines
     assert all(line.startswith(("# HELP ossfs_", "# TYPE ossfs_", "ossfs_")) for line in lines)
+
+
+def test_metrics_of_caches_and_of_what_is_pending(mounted, command):
+    """A file that is being written is pending; what memory could answer is counted, once."""
+    (mounted.path / "read").write_bytes(b"12345")
+    assert (mounted.path / "read").read_bytes() == b"12345"
+    # In a process of its own: one that is begun here closes our files, and closing uploads.
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, mounted.path / "open"], stdin=PIPE, stdout=PIPE
+    ) as writer:
+        writer.stdout.readline()
+        values = [_values(command("status", "--metrics").stdout) for _ in range(2)]
+        writer.stdin.close()
+
+    assert values[0]["ossfs_memory_bytes"]["budget"] > 0
+    assert values[1]["ossfs_memory_reads_total"] == values[0]["ossfs_memory_reads_total"]
+    assert sum(values[1]["ossfs_memory_reads_total"].values()) > 0
+    assert {"waiting": 1, "uploading": 0, "failed": 0, "conflict": 0, "draft": 0, "lost": 0} == (
+        values[1]["ossfs_pending_files"]
+    )
+    assert values[1]["ossfs_pending_bytes"]["waiting"] == 3
+    assert "ossfs_disk_cache_bytes" not in values[1]
+
+
+def _values(text):
+    """Return the values of metrics with one label of their own."""
+    found = defaultdict(dict)
+    for name, labels, value in re.findall(r"^(ossfs_\w+){(.*)} (\S+)$", text, re.MULTILINE):
+        own = [pair for pair in labels.split(",") if not pair.startswith(("mountpoint=", "url="))]
+        if len(own) == 1:
+            found[name][own[0].split('"')[1]] = float(value)
+    return found
 
 
 def test_metrics_without_a_mount(command):
