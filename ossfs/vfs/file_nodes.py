@@ -5,6 +5,7 @@ Threads: every method from any thread.
 """
 
 import errno
+import math
 import os
 import stat
 from dataclasses import replace
@@ -115,6 +116,11 @@ class FileNodes:
         if shown.headers is None and not stat.S_ISREG(self.tree.attributes(known).mode):
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), info.key)
         return known
+
+    def doubt(self, node: FileNode) -> None:
+        """Have the next open look: what the node shows is not in the bucket any more."""
+        node.checked = -math.inf
+        self.tree.doubt(node.key)
 
     def _is_outdated(self, node: FileNode) -> bool:
         """Say whether another client may have replaced the file since we last looked."""

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable
 
 from ossfs.clock import Clock
-from ossfs.errors import ObjectTooLarge
+from ossfs.errors import ObjectTooLarge, PreconditionFailed
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.describing import Describing
@@ -175,8 +175,8 @@ class FileSystem:
         """
         Return up to `length` bytes; fewer only at the end of the file.
 
-        PreconditionFailed (ESTALE): another client replaced the object meanwhile. The same
-        errno once somebody has opened the new version: both share the kernel's pages.
+        PreconditionFailed (ESTALE): another client replaced the object meanwhile; the next open
+        looks again, however short ago that was done. The same errno once somebody has opened the new version: both share the kernel's pages.
         """
         handle = self._handles.get(fh)
         if handle.node.is_superseded:
@@ -184,7 +184,11 @@ class FileSystem:
             raise OSError(code, os.strerror(code), handle.node.key)
         if not handle.node.has_pages:
             self._files.pages.confirmed(handle.node)
-        return handle.read(offset, length)
+        try:
+            return handle.read(offset, length)
+        except PreconditionFailed:
+            self._files.nodes.doubt(handle.node)
+            raise
 
     def write(self, fh: Fh, offset: int, data: bytes | memoryview) -> int:
         """Write all of `data`; with O_APPEND, at the end. StagingFull; ObjectTooLarge."""

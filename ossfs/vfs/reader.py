@@ -174,7 +174,8 @@ class VersionReader:
                 self.read(start, min(LONGEST_READ, extent.stop - start)) for start in starts
             )
         hits, self._quick_reads = self._quick_reads, 0
-        self._blocks.count_hits(hits)
+        if hits:
+            self._blocks.count_hits(hits)
         quick_stop, self._quick_stop = self._quick_stop, 0
         mendings = self._source.mendings
         pieces = self._blocks.find(self._source.version, extent)

@@ -83,6 +83,22 @@ def test_a_version_that_is_gone_is_no_mixture(core, sh):
     sh.close(fd)
 
 
+@pytest.mark.parametrize("stays_open", [False, True])
+def test_after_a_stale_read_the_newer_version_is_opened(core, sh, stays_open):
+    """Whoever opens the file again has it, although it was looked at a moment ago."""
+    core.put("f", bytes(4 << 20))
+    stale = sh.open("/f", os.O_RDONLY)
+    core.put("f", THEIRS)
+    with pytest.raises(PreconditionFailed):
+        sh.pread(stale, 10, 0)
+    if not stays_open:
+        sh.close(stale)
+
+    assert THEIRS == sh.read("/f")
+    if stays_open:
+        sh.close(stale)
+
+
 def test_a_deleted_file_is_gone_when_it_is_opened(core, sh):
     """ENOENT, and the name is not listed any more."""
     core.put("f", b"x")
