@@ -176,7 +176,8 @@ class FileSystem:
         Return up to `length` bytes; fewer only at the end of the file.
 
         PreconditionFailed (ESTALE): another client replaced the object meanwhile; the next open
-        looks again, however short ago that was done. The same errno once somebody has opened the new version: both share the kernel's pages.
+        looks again, however short ago that was done. The same errno once somebody has opened
+        the new version: both share the kernel's pages.
         """
         handle = self._handles.get(fh)
         if handle.node.is_superseded:
