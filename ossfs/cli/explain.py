@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ossfs.config import MountConfig
 from ossfs.errors import (
     AccessDenied,
+    CallbackFailed,
     ClockSkewed,
     CredentialsExpired,
     InvalidCredentials,
@@ -48,6 +49,8 @@ ADVICE: Mapping[type[OssfsError], str] = {
     " An endpoint of another region than the bucket's is refused like this, too.",
     ObjectArchived: "Bytes that are archived are restored first, which takes minutes to days:"
     " `ossfs restore --status` says how far it is.",
+    CallbackFailed: "The object is in the bucket, whole. Only the application server that the store"
+    " was to call did not answer with 200 and JSON; repeat that, not the upload.",
     Unreachable: "No server answers at {endpoint}."
     " Check --endpoint (host, port, http or https) and the network;"
     " endpoints with `-internal` answer only inside Alibaba Cloud.",

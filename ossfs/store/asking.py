@@ -9,7 +9,6 @@ Threads: any; the only state is what a probe has found out.
 
 import base64
 import hashlib
-import logging
 from collections.abc import Mapping
 from copy import copy
 from typing import TypeVar
@@ -35,8 +34,6 @@ from ossfs.store.transport import Response, Transport
 from ossfs.store.write_headers import WriteHeaders
 
 T = TypeVar("T", bound="Asking")
-
-_log = logging.getLogger(__name__)
 
 
 class Asking:
@@ -171,22 +168,13 @@ class Asking:
     def _etag_in(self, call: Call, response: Response, body: bytes) -> str:
         """Return the ETag of a copy or Complete, which may fail with status 200."""
         error = self._talk.error_in(call, response, body)
-        if error is not None and response.status != STORED:
+        if error is not None:
             raise error
-        # A callback's answer takes the place of the store's: then only the header has it.
         return etag_of(response.headers) or self._talk.understood(call, self._codec.etag, body)
 
-    def _tell_of_callback(self, call: Call, response: Response, body: bytes) -> None:
-        """Say that an object is stored whose callback failed; doing it again would not help."""
-        if response.status != STORED:
-            return
-        error = self._talk.error_in(call, response, body)
-        _log.warning(
-            "op=%s key=%r is stored, but its callback failed: %s",
-            call.operation,
-            call.key,
-            error or f"status {STORED}",
-        )
+    def _is_of_callback(self, call: Call, response: Response) -> bool:
+        """Say whether the body is an application server's, or about it, not the store's own."""
+        return response.status == STORED or f"{self._prefix}callback" in call.headers
 
 
 def md5_of(body: Body) -> str:

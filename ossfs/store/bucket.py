@@ -8,9 +8,9 @@ checked. Nothing is retried; that is `ossfs.store.retrying`'s work.
 Its methods come by what they are about: `reading`, `uploads` (objects in parts), `special`
 (what not every store has), and here what makes, copies and deletes whole objects.
 
-Three methods may send another number of requests than one: a batch delete leaves out keys
+Four methods may send another number of requests than one: a batch delete leaves out keys
 that its XML cannot hold and deletes these one by one, an empty list of keys sends none, and
-where a put's callback failed and the answer names no ETag, HEAD is asked for it.
+where an answer after a callback names no ETag, HEAD is asked for it.
 
 Threads: every method may be called from any thread.
 """
@@ -18,17 +18,16 @@ Threads: every method may be called from any thread.
 from collections.abc import Sequence
 
 from ossfs.errors import InvalidRequest, ObjectTooLarge
-from ossfs.store.answers import crc_of, etag_of
+from ossfs.store.answers import crc_of
 from ossfs.store.api import Body, BytesBody, DeleteFailure, Headers, Stored
 from ossfs.store.asking import md5_of
 from ossfs.store.checks import check_key, require
 from ossfs.store.conversation import STORED, SUCCESS
-from ossfs.store.reading import Reading
 from ossfs.store.special import Special
 from ossfs.store.uploads import Uploads
 
 
-class Bucket(Reading, Uploads, Special):
+class Bucket(Uploads, Special):
     """A bucket of a store that speaks a dialect; see `ossfs.store.api.ObjectStore`."""
 
     def put(
@@ -54,11 +53,10 @@ class Bucket(Reading, Uploads, Special):
         response, answer = self._talk.whole(
             call, is_repeatable=is_plain, success=SUCCESS | {STORED}
         )
-        self._tell_of_callback(call, response, answer)
-        if response.status == STORED and not etag_of(response.headers):
-            info = self.head(key)
-            return Stored(info.etag, info.crc64, info.version_id)
-        return self._stored(response, self._talk.check_sent(call, response))
+        crc = self._talk.check_sent(call, response)
+        if self._is_of_callback(call, response):
+            return self._after_callback(call, response, answer, crc)
+        return self._stored(response, crc)
 
     def copy(
         self,

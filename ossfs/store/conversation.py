@@ -19,6 +19,7 @@ from typing import TypeVar
 from ossfs import __version__
 from ossfs.clock import Clock
 from ossfs.errors import (
+    CallbackFailed,
     ChecksumMismatch,
     ClockSkewed,
     CredentialsExpired,
@@ -249,6 +250,20 @@ class Conversation:
         if self.dialect.codec.error(body) is None:
             return None
         return error_of(self.dialect, call, response.status, response.headers, body)
+
+    def callback_error(self, call: Call, response: Response, body: bytes) -> CallbackFailed:
+        """Return why a callback failed, whose object is stored."""
+        told = error_of(self.dialect, call, response.status, response.headers, body)
+        return CallbackFailed(
+            f"the object is stored, but its callback failed: {told.message or 'nobody says why'}",
+            operation=told.operation,
+            bucket=told.bucket,
+            key=told.key,
+            status=told.status,
+            code=told.code,
+            request_id=told.request_id,
+            detail=told.detail,
+        )
 
     def presigned(self, call: Call, valid_s: int) -> str:
         """Return a URL that anybody can send this request with, for that many seconds."""

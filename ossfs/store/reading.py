@@ -9,6 +9,7 @@ Threads: every method may be called from any thread; two first probes at once bo
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from ossfs.errors import (
     InvalidRequest,
@@ -19,10 +20,11 @@ from ossfs.errors import (
 )
 from ossfs.extents import Extent
 from ossfs.store.answers import content_range, described
-from ossfs.store.api import BucketFacts, Fetched, ListPage, ObjectInfo, Sink
+from ossfs.store.api import BucketFacts, Fetched, ListPage, ObjectInfo, Sink, Stored
 from ossfs.store.asking import Asking
 from ossfs.store.bodies import RECEIVED_AT_ONCE, Handing, Whole
 from ossfs.store.checks import check_key
+from ossfs.store.conversation import STORED
 from ossfs.store.dialects.base import Call, Question
 from ossfs.store.times import http_date
 from ossfs.store.transport import Response
@@ -175,6 +177,20 @@ class Reading(Asking):
             lambda _: described(key, int(headers["content-length"]), headers, self._talk.dialect),
             b"",
         )
+
+    def _after_callback(
+        self, call: Call, response: Response, body: bytes, crc: int | None
+    ) -> Stored:
+        """Return what is stored, and what came of its callback, which changes nothing of that."""
+        stored = self._stored(response, crc)
+        if not stored.etag:  # the body would have told it
+            info = self.head(call.key)
+            stored = Stored(info.etag, info.crc64, info.version_id)
+        if response.status != STORED:
+            return replace(stored, callback_answer=body)
+        error = self._talk.callback_error(call, response, body)
+        _log.warning("%s", error)
+        return replace(stored, callback_error=error)
 
     def list(
         self,

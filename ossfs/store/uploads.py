@@ -11,15 +11,16 @@ from ossfs.errors import InvalidRequest, ObjectTooLarge
 from ossfs.extents import Extent
 from ossfs.store.answers import crc_of, etag_of
 from ossfs.store.api import Body, BytesBody, Headers, Part, PartsPage, Stored, UploadsPage
-from ossfs.store.asking import Asking, md5_of
+from ossfs.store.asking import md5_of
 from ossfs.store.checks import check_key
 from ossfs.store.conversation import STORED, SUCCESS
+from ossfs.store.reading import Reading
 from ossfs.store.resolving import crc_of_parts
 
 PAGE = 1000
 
 
-class Uploads(Asking):
+class Uploads(Reading):
     """See `ossfs.store.api.ObjectStore` for the methods."""
 
     def create_upload(self, key: str, headers: Headers) -> str:
@@ -102,12 +103,12 @@ class Uploads(Asking):
             "complete_upload", "POST", key, query=query, headers=sent, body=written
         )
         response, body = self._talk.whole(call, success=SUCCESS | {STORED})
-        self._tell_of_callback(call, response, body)
-        etag = self._etag_in(call, response, body)
         crc, expected = crc_of(response.headers, self._talk.dialect), crc_of_parts(listed)
         if crc is not None and expected not in {None, crc}:
             raise self._talk.mismatch(call, response, expected, crc)
-        return self._stored(response, crc, etag)
+        if self._is_of_callback(call, response):
+            return self._after_callback(call, response, body, crc)
+        return self._stored(response, crc, self._etag_in(call, response, body))
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         """Drop an upload and its parts. NoSuchUpload."""

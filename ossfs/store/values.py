@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ossfs.errors import ShortBody
+from ossfs.errors import CallbackFailed, ShortBody
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 NO_BYTES = memoryview(b"")
@@ -173,6 +173,10 @@ class Stored:
     etag: str
     crc64: int | None = None
     version_id: str | None = None
+    callback_answer: bytes | None = None
+    """What an application server said when the store called it; None: not asked, or lost."""
+    callback_error: CallbackFailed | None = None
+    """Why it was not called rightly: the version is stored all the same."""
 
 
 @dataclass(frozen=True, slots=True)

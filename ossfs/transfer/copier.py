@@ -230,13 +230,7 @@ class ObjectCopy:
         return self._options.store.path("copy", source, f"{self._store.place}\n{self._key}")
 
     def _result(self, info: ObjectInfo, stored: Stored) -> UploadResult:
-        return UploadResult(
-            etag=stored.etag,
-            crc64=stored.crc64,
-            version_id=stored.version_id,
-            size=info.size,
-            parts_sent=len(self._copied),
-        )
+        return UploadResult.of(stored, info.size, parts_sent=len(self._copied))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ def put_object(
     Bytes; text, sent as UTF-8; a `Path`: that file's content; an open file, from where it is;
     anything with `read`, or an iterable of bytes or text, which is collected first (from
     8 MiB on in a temporary file), since the store wants to know the size.
-    InvalidOption, ObjectTooLarge (5 GB), AlreadyExists, any StoreError.
+    InvalidOption, ObjectTooLarge (5 GB), AlreadyExists, any StoreError. CallbackFailed: the
+    object is stored, but the callback that the headers asked for failed.
     """
     found = sorted_headers(headers, key=key)
     hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
@@ -53,7 +54,7 @@ def put_object(
                 found.of_object,
                 forbid_overwrite=forbid_overwrite or found.forbid_overwrite,
             )
-        return UploadResult(stored.etag, stored.crc64, stored.version_id, body.size)
+        return UploadResult.of(stored, body.size)
 
 
 def append_object(

@@ -7,7 +7,7 @@ Threads: values.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from ossfs.store.api import NOTHING
+from ossfs.store.api import NOTHING, Stored
 from ossfs.transfer.cancel import Cancel
 from ossfs.transfer.checkpoints import ResumableStore
 from ossfs.transfer.events import DataCallback, EventCallback, ProgressCallback
@@ -124,6 +124,32 @@ class UploadResult:
     parts_sent: int = 0
     parts_resumed: int = 0
     """Parts of earlier runs, which were not sent again."""
+    callback_answer: bytes | None = None
+    """What the application server said that the store called; None: none was, or it is lost."""
+
+    @classmethod
+    def of(
+        cls,
+        stored: Stored,
+        size: int,
+        *,
+        upload_id: str = "",
+        parts_sent: int = 0,
+        parts_resumed: int = 0,
+    ) -> "UploadResult":
+        """Return what is stored. CallbackFailed: it is, but its callback failed."""
+        if stored.callback_error is not None:
+            raise stored.callback_error
+        return cls(
+            stored.etag,
+            stored.crc64,
+            stored.version_id,
+            size,
+            upload_id,
+            parts_sent,
+            parts_resumed,
+            stored.callback_answer,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ def resumable_upload(
 
     OSError: the file cannot be opened. InvalidOption. SourceChanged: it was changed
     meanwhile. TransferInUse, TransferCancelled, LocalFailure, or what the store answered
-    (StoreError). The error's `is_worth_rerunning` says whether to call again.
+    (StoreError). CallbackFailed: the object is stored, but the callback that the headers asked
+    for failed. The error's `is_worth_rerunning` says whether to call again.
     """
     options = UploadOptions(
         headers=headers or NOTHING,

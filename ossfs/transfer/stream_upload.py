@@ -106,7 +106,7 @@ class _PartsUpload:
             self._headers,
             forbid_overwrite=self._forbid_overwrite,
         )
-        return UploadResult(stored.etag, stored.crc64, stored.version_id, body.size)
+        return UploadResult.of(stored, body.size)
 
     def run(self, bodies: Iterable[Body], moving: Moving) -> UploadResult:
         """Send parts until there are no more, then complete; abort when that fails."""
@@ -123,14 +123,8 @@ class _PartsUpload:
             with contextlib.suppress(StoreError), serving(None):
                 self._store.abort_upload(self._key, upload_id)
             raise
-        return UploadResult(
-            stored.etag,
-            stored.crc64,
-            stored.version_id,
-            sum(part.size for part in parts),
-            upload_id,
-            parts_sent=len(parts),
-        )
+        size = sum(part.size for part in parts)
+        return UploadResult.of(stored, size, upload_id=upload_id, parts_sent=len(parts))
 
     def _send(
         self, bodies: Iterable[Body], upload_id: str, moving: Moving, parts: list[Part]

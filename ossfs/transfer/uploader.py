@@ -151,15 +151,16 @@ class FileUpload:
         )
         with self._memory.opened(part_size, is_kept=self._options.checkpoint) as remembered:
             try:
-                return self._twice(remembered)
+                stored, upload_id = self._twice(remembered)
             except BaseException as error:
                 placed = self._placed(error)
                 is_aborted = isinstance(placed, TransferCancelled) and self._hooks.cancel.is_abort
                 if not remembered.is_kept or is_aborted or isinstance(placed, SourceChanged):
                     self._memory.abandon(remembered)
                 raise
+        return self._result(stored, upload_id)
 
-    def _twice(self, remembered: Remembered) -> UploadResult:
+    def _twice(self, remembered: Remembered) -> tuple[Stored, str]:
         """Upload; begin once more when somebody aborts the upload meanwhile."""
         try:
             return self._once(remembered)
@@ -173,7 +174,8 @@ class FileUpload:
             self._resumed = 0
             return self._once(remembered)
 
-    def _once(self, remembered: Remembered) -> UploadResult:
+    def _once(self, remembered: Remembered) -> tuple[Stored, str]:
+        """Return what is stored, and the id of the upload that it was."""
         threads = 1 if self._options.sequential else max(1, self._options.num_threads)
         is_threaded = threads > 1 and self._source.size > remembered.part_size
         workers: Workers
@@ -213,7 +215,7 @@ class FileUpload:
         self._teller.tell(Type.COMPLETED)
         upload_id = checkpoint.upload_id or ""
         remembered.forget()
-        return self._result(stored, upload_id)
+        return stored, upload_id
 
     def _pieces(self, part_size: int) -> Iterator["_WatchedPiece"]:
         for number, extent in spans(Extent(0, self._source.size), part_size):
@@ -294,11 +296,9 @@ class FileUpload:
         return self._options.forbid_overwrite or self._headers.forbid_overwrite
 
     def _result(self, stored: Stored, upload_id: str = "") -> UploadResult:
-        return UploadResult(
-            etag=stored.etag,
-            crc64=stored.crc64,
-            version_id=stored.version_id,
-            size=self._source.size,
+        return UploadResult.of(
+            stored,
+            self._source.size,
             upload_id=upload_id,
             parts_sent=len(self._sent),
             parts_resumed=self._resumed,

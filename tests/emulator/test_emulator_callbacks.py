@@ -1,47 +1,18 @@
 """Callbacks after a write: what is sent, what is relayed, and 203 when it fails."""
 
-import base64
-import http.server
 import json
-import threading
 from urllib.parse import parse_qs
 
 import pytest
+from application_server import packed, serving_application
 
 from ossfs.crc64 import crc64
 
 
-class Application(http.server.BaseHTTPRequestHandler):
-    """An application server that notes what it is told."""
-
-    def do_POST(self):  # the name is of the standard library
-        told = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.told.append((self.path, dict(self.headers), told))
-        status, body = self.server.answer
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_args):
-        """Say nothing."""
-
-
 @pytest.fixture
 def application():
-    server = http.server.HTTPServer(("127.0.0.1", 0), Application)
-    server.told, server.answer = [], (200, b'{"Status": "OK"}')
-    server.url = f"http://127.0.0.1:{server.server_port}/called"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def packed(value):
-    return base64.b64encode(json.dumps(value).encode()).decode()
+    with serving_application() as server:
+        yield server
 
 
 def callback(url, **more):

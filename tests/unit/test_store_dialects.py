@@ -511,8 +511,8 @@ def test_a_callback_is_asked_for():
 
 def test_a_callback_that_failed_left_the_object_there(expect_log):
     """203 is a success with a warning: doing it again would store it again."""
-    expect_log("op=put key='k' is stored, but its callback failed.*CallbackFailed")
-    expect_log("op=complete_upload key='k' is stored, but its callback failed")
+    expect_log("put bucket/k: 203 CallbackFailed: the object is stored, but its callback failed")
+    expect_log("complete_upload bucket/k: 203 CallbackFailed: the object is stored")
     failed = xml("CallbackFailed")
     store, _ = bucket(
         "oss",
@@ -523,6 +523,50 @@ def test_a_callback_that_failed_left_the_object_there(expect_log):
 
     assert "ab" == store.put("k", BytesBody(b""), Headers()).etag
     assert "ab-1" == store.complete_upload("k", "U", [Part(1, 5, "ab")]).etag
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"Status":"OK"}',
+        b'{"Code":"NoSuchUpload","Message":"of the application, not of the store"}',
+        b"<Error><Code>InternalError</Code></Error>",
+        b"<CompleteMultipartUploadResult><ETag>another</ETag></CompleteMultipartUploadResult>",
+        b"",
+        b"\xff\x00 no text at all",
+    ],
+)
+@pytest.mark.parametrize("kind", ["oss", "tos"])
+def test_what_a_callback_answers_is_handed_over_unread(kind, answer):
+    """It is the application's: neither an error nor an ETag is looked for in it."""
+    store, _ = bucket(
+        kind, Answer(body=answer, etag='"ab"'), Answer(body=answer, etag='"ab-1"'),
+        write_headers=CALLBACK,
+    )  # fmt: skip
+
+    put = store.put("k", BytesBody(b""), Headers())
+    completed = store.complete_upload("k", "U", [Part(1, 5, "ab")])
+
+    assert ("ab", answer, None) == (put.etag, put.callback_answer, put.callback_error)
+    assert ("ab-1", answer) == (completed.etag, completed.callback_answer)
+
+
+def test_an_answer_of_a_callback_without_an_etag():
+    """HEAD tells it; the answer is handed over all the same."""
+    store, sent = bucket("oss", Answer(body=b"{}"), Answer(**OBJECT), write_headers=CALLBACK)
+
+    stored = store.complete_upload("k", "U", [Part(1, 5, "ab")])
+
+    assert ("ab", b"{}") == (stored.etag, stored.callback_answer)
+    assert ["POST", "HEAD"] == [request.method for request in sent]
+
+
+def test_an_error_in_an_answer_of_200_stays_one_where_no_callback_was_asked_for():
+    """Complete may fail behind a 200."""
+    store, _ = bucket("s3", Answer(body=xml("InternalError"), etag='"ab"'))
+
+    with pytest.raises(errors.ServerFault):
+        store.complete_upload("k", "U", [Part(1, 5, "ab")])
 
 
 def test_a_failed_callback_without_an_etag(expect_log):
