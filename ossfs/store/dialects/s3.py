@@ -21,7 +21,7 @@ from dataclasses import replace
 from ossfs import errors
 from ossfs.store.crc32 import crc32
 from ossfs.store.dialects.base import Checksum, Dialect, Words
-from ossfs.store.dialects.s3_v4 import S3V4
+from ossfs.store.dialects.sigv4 import AWS, SigV4
 from ossfs.store.dialects.xml import XmlCodec
 from ossfs.store.limits import S3_CAPABILITIES, S3_LIMITS
 
@@ -136,7 +136,7 @@ def s3_dialect(
         prefix="x-amz-",
         limits=S3_LIMITS,
         capabilities=capabilities,
-        signer=S3V4(region),
+        signer=SigV4(AWS, region),
         codec=S3_CODEC,
         errors=S3_ERRORS,
         words=S3_WORDS,

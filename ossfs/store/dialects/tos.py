@@ -15,7 +15,7 @@ from ossfs import errors
 from ossfs.store.api import BucketFacts, Capabilities
 from ossfs.store.dialects.base import Checksum, Dialect, Question, Worded, Words
 from ossfs.store.dialects.json_codec import JsonCodec, member_of
-from ossfs.store.dialects.tos_v4 import TosV4
+from ossfs.store.dialects.sigv4 import TOS, SigV4
 from ossfs.store.limits import TOS_CAPABILITIES, TOS_LIMITS
 
 TOS_ERRORS: Mapping[str, type[errors.StoreError]] = {
@@ -117,7 +117,7 @@ def tos_dialect(*, region: str) -> Dialect:
         prefix="x-tos-",
         limits=TOS_LIMITS,
         capabilities=TOS_CAPABILITIES,
-        signer=TosV4(region),
+        signer=SigV4(TOS, region),
         codec=JsonCodec(),
         errors=TOS_ERRORS,
         words=TOS_WORDS,
