@@ -32,6 +32,10 @@ _BY_STATUS: Mapping[int, type[errors.StoreError]] = {
 }
 
 
+GONE = frozenset({404, 405})
+"""With these a delete marker is answered: as the newest version, and when it is asked for."""
+
+
 def described(key: str, size: int, headers: Mapping[str, str], dialect: Dialect) -> ObjectInfo:
     """Return the description of an object of `size` bytes. ValueError: not readable."""
     get, prefix, read = headers.get, dialect.prefix, dialect.words.metadata_read
@@ -82,6 +86,8 @@ def error_of(
     error_class = _considered(known or _class_of(status, call), known, dialect, call, said.detail)
     token = call.headers.get(f"{dialect.prefix}security-token", "")
     message = _without(token, said.message or _plain_message(status, headers))
+    if status in GONE and headers.get(f"{dialect.prefix}delete-marker") == "true":
+        error_class, message = errors.NoSuchKey, f"it is a delete marker; {message}".strip("; ")
     error: errors.StoreError
     end = headers.get(f"{dialect.prefix}{dialect.words.next_position}")
     if end is not None and call.operation == "append" and error_class is errors.Conflict:

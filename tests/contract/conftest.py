@@ -4,15 +4,13 @@ import itertools
 import random
 import re
 import shutil
-import socket
-import subprocess
 import sys
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from foreign_servers import moto, running
 
 from ossfs.clock import FakeClock
 from ossfs.observe.metrics import Metrics
@@ -61,19 +59,7 @@ def bucket(request, dialect, **options):
 
 KEYS = Credentials("contract", "contract-secret")
 RCLONE = shutil.which("rclone", path=str(Path(sys.executable).parent)) or "rclone"
-START_S = 60.0
-ENDS_WITH_US = """
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
-os.execvp(sys.argv[1], sys.argv[1:])
-"""
-
 _numbers = itertools.count(1)
-
-
-def moto(port):
-    """Return the command of moto's server, which keeps everything in memory."""
-    return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
 
 
 def rclone(port):
@@ -81,24 +67,6 @@ def rclone(port):
     keys = f"{KEYS.key_id},{KEYS.secret}"
     address = f"127.0.0.1:{port}"
     return [RCLONE, "serve", "s3", ":memory:", "--addr", address, "--auth-key", keys]
-
-
-@contextmanager
-def running(command_for):
-    """Run a server on a free port; yield its endpoint once it answers."""
-    port = _free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-c", ENDS_WITH_US, *command_for(port)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait(process, port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager
@@ -117,23 +85,6 @@ def bucket_at(endpoint, dialect):
         yield made
     finally:
         transport.close()
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait(process, port):
-    give_up = time.monotonic() + START_S
-    while True:
-        with suppress(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), timeout=START_S).close()
-            return
-        assert process.poll() is None, f"{process.args[3]} ended with {process.returncode}"
-        assert time.monotonic() < give_up, "it does not answer"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

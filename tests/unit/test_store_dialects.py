@@ -483,6 +483,25 @@ def test_a_probe_that_cannot_be_answered_now():
     assert store.probe().renames
 
 
+# Versions
+
+
+@pytest.mark.parametrize(
+    ("kind", "prefix"), [("oss", "x-oss-"), ("tos", "x-tos-"), ("s3", "x-amz-")]
+)
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_delete_marker_is_no_object(kind, prefix, status):
+    """As the newest version it is answered by 404, asked for by its id by 405."""
+    marked = {f"{prefix}delete-marker": "true", f"{prefix}version-id": "v"}
+    store, sent = bucket(kind, Answer(status, **marked), Answer(status, **marked))
+
+    for ask in (store.head, store.get):
+        with pytest.raises(errors.NoSuchKey, match="it is a delete marker"):
+            ask("k", version_id="v")
+
+    assert ["/bucket/k?versionId=v"] * 2 == [request.target for request in sent]
+
+
 # Callbacks
 
 CALLBACK = WriteHeaders(callback='{"callbackUrl":"http://me"}', callback_variables='{"x:a":"1"}')

@@ -25,11 +25,13 @@ from ossfs.transfer.sizes import DEFAULT_PART_SIZE
     metavar="FIRST-LAST",
     help="Only these bytes, both included; FIRST- is from there to the end.",
 )
-@shared.options_of()
-def cat_command(*, urls: tuple[str, ...], wanted: str | None, **flags: Any) -> None:
+@shared.options_of(shared.VERSION)
+def cat_command(
+    *, urls: tuple[str, ...], wanted: str | None, version_id: str | None, **flags: Any
+) -> None:
     """Write objects, oss://BUCKET/KEY (tos://, s3://), to standard output, checked."""
     byte_range = _range(wanted)
-    how = How(threads=THREADS, part_size=DEFAULT_PART_SIZE, is_resumed=False)
+    how = How(threads=THREADS, part_size=DEFAULT_PART_SIZE, is_resumed=False, version_id=version_id)
     with Buckets(flags, connections=THREADS) as buckets, View(is_quiet=True) as view:
         run = Run(how, 1, view, config=buckets.config)
         with run.interruptible():

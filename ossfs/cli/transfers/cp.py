@@ -31,13 +31,14 @@ from ossfs.transfer.stream_upload import upload_object
 @click.argument("target", metavar="TARGET")
 @click.option("-r", "--recursive", is_flag=True, help="All files below folders.")
 @click.option("--no-clobber", is_flag=True, help="Never replace an object (OSS, TOS, S3).")
-@shared.options_of(*shared.SELECTING, *shared.MOVING)
+@shared.options_of(shared.VERSION, *shared.SELECTING, *shared.MOVING)
 def copy_command(
     *,
     sources: tuple[str, ...],
     target: str,
     recursive: bool,
     no_clobber: bool,
+    version_id: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     dry_run: bool,
@@ -71,9 +72,12 @@ def copy_command(
         is_resumed=resume,
         headers=shared.headers_of(headers),
         forbid_overwrite=no_clobber,
+        version_id=version_id,
     )
     ends = [end_of(word) for word in sources]
     to = end_of(target)
+    if version_id is not None and (recursive or not isinstance(ends[0], Remote) or ends[1:]):
+        raise InvalidOption("--version-id is about a single object")
     with Buckets(flags, connections=jobs * threads) as buckets, View(is_quiet=quiet) as view:
         run = Run(
             how,
@@ -85,7 +89,9 @@ def copy_command(
         )
         if isinstance(to, Pipe) or any(isinstance(end, Pipe) for end in ends):
             sys.exit(_piped(ends, to, buckets, run))
-        planning = Planning(ends, to, buckets, selection, recursive, run.left_out)
+        planning = Planning(
+            ends, to, buckets, selection, recursive, run.left_out, version_id=version_id
+        )
         planning.check()
         if dry_run:
             sys.exit(would(planning.tasks(), run))
@@ -215,6 +221,7 @@ def to_output(
         source.key,
         stream,
         headers=run.how.headers,
+        version_id=run.how.version_id,
         byte_range=byte_range,
         num_threads=run.how.threads,
         limiter=run.limiter,

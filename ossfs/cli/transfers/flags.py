@@ -48,6 +48,9 @@ SELECTING = (
     click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done."),
     click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong."),
 )
+VERSION = click.option(
+    "--version-id", metavar="ID", help="Another version of the object than the newest one."
+)
 MOVING = (
     click.option(
         "-j",

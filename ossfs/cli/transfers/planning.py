@@ -27,6 +27,7 @@ class Planning:
     selection: Selection
     is_recursive: bool
     leave_out: Callable[[str, str], None]
+    version_id: str | None = None
 
     def check(self) -> None:
         """Refuse what can be seen to be wrong before anything is done. InvalidOption."""
@@ -76,7 +77,7 @@ class Planning:
     def _from_remote(self, source: Remote) -> Iterator[Task]:
         store = self.buckets.of(source)
         if not self.is_recursive:
-            info = store.head(source.key)
+            info = store.head(source.key, version_id=self.version_id)
             found = Found(source.name, info.size, info.modified_ns, info)
             task = self._to(source, found, is_below=False)
             if task is not None:

@@ -18,15 +18,17 @@ from ossfs.store.api import ObjectInfo
 @click.command("stat", short_help="Describe objects.")
 @click.argument("urls", metavar="URL…", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@shared.options_of()
-def stat_command(*, urls: tuple[str, ...], as_json: bool, **flags: Any) -> None:
+@shared.options_of(shared.VERSION)
+def stat_command(
+    *, urls: tuple[str, ...], as_json: bool, version_id: str | None, **flags: Any
+) -> None:
     """Describe objects, oss://BUCKET/KEY (tos://, s3://): size, checksum, type and so on."""
     found: list[dict[str, object]] = []
     has_failed = False
     with Buckets(flags, connections=1) as buckets:
         for place in map(remote_of, urls):
             try:
-                info = buckets.of(place).head(place.key)
+                info = buckets.of(place).head(place.key, version_id=version_id)
             except StoreError as error:
                 has_failed = True
                 click.echo(f"ossfs: {explain(error, buckets.config())}", err=True)

@@ -28,6 +28,8 @@ class How:
     forbid_overwrite: bool = False
     keep_times: bool = False
     """Whether downloads get the time at which the object was changed."""
+    version_id: str | None = None
+    """Which version of the source is meant; None: the newest."""
     kept: ResumableStore = field(default_factory=ResumableStore)
 
 
@@ -89,6 +91,7 @@ class Download:
         self.target.parent.mkdir(parents=True, exist_ok=True)
         options = DownloadOptions(
             headers=how.headers,
+            version_id=how.version_id,
             part_size=how.part_size,
             num_threads=how.threads,
             checkpoint=how.is_resumed,
@@ -130,6 +133,7 @@ class Copy:
         """Do it."""
         options = CopyOptions(
             headers=how.headers or None,
+            version_id=how.version_id,
             num_threads=how.threads,
             checkpoint=how.is_resumed,
             store=how.kept,
