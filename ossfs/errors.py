@@ -32,6 +32,7 @@ Everything that can go wrong, with the errno an application sees.
         ├── QuotaExceeded          EDQUOT     the bucket or account may not hold more
         ├── AlreadyExists          EEXIST     forbid-overwrite
         ├── PreconditionFailed     ESTALE     If-Match: another version is there
+        ├── NotModified            EIO        If-None-Match: the very version is there
         ├── Conflict               EBUSY      other 409
         ├── PositionMismatch       EIO        append at a position that is not the end
         ├── RangeNotSatisfiable    EIO        the range starts behind the end
@@ -279,6 +280,10 @@ class PreconditionFailed(StoreError):
 
     errno = codes.ESTALE
     is_worth_rerunning = True
+
+
+class NotModified(StoreError):
+    """Only another version than the one there, or a newer one, was wanted."""
 
 
 class Conflict(StoreError):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ossfs.transfer.cancel import Cancel as Cancel
     from ossfs.transfer.checkpoints import ResumableStore as ResumableStore
+    from ossfs.transfer.describing import Conditions as Conditions
     from ossfs.transfer.events import DataEvent as DataEvent
     from ossfs.transfer.events import DataEventType as DataEventType
     from ossfs.transfer.events import PartEvent as PartEvent
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 HOMES = {
     "cancel": ("Cancel",),
     "checkpoints": ("ResumableStore",),
+    "describing": ("Conditions",),
     "events": ("DataEvent", "DataEventType", "PartEvent", "TransferEvent", "TransferEventType"),
     "limiter": ("RateLimiter",),
     "objects": ("append_object", "get_object", "put_object"),
@@ -65,6 +67,7 @@ HOMES = {
 
 __all__ = [
     "Cancel",
+    "Conditions",
     "CopyOptions",
     "DataEvent",
     "DataEventType",

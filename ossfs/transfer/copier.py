@@ -87,6 +87,7 @@ class ObjectCopy:
             self._source_key,
             version_id=self._options.version_id,
             if_match=self._options.if_match,
+            conditions=self._options.conditions,
             known=self._known,
             operation="copy",
         )

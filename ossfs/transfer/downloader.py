@@ -118,6 +118,7 @@ class FileDownload:
             self._key,
             version_id=self._options.version_id,
             if_match=self._options.if_match,
+            conditions=self._options.conditions,
             known=known,
             operation="download",
         )

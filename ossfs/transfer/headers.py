@@ -33,6 +33,7 @@ BELONGS: Mapping[str, tuple[str, ...]] = {
     r"acl|grant-.*": MAKING,
     r"server-side-encryption-customer-.*": (*MAKING, "upload_part", "copy_part", "get", "head"),
     r"copy-source-server-side-encryption-customer-.*": ("copy", "copy_part"),
+    r"tagging-directive": ("copy",),
     r"callback|callback-var": ("put", "complete_upload"),
     r".*": MAKING,  # storage class, tags, encryption by the store's key …
 }
@@ -40,6 +41,13 @@ _OURS = re.compile(
     r"(copy-source|copy-source-(range|if-.*)|metadata-directive|hash-.*|date|security-token|"
     r"content-sha256|rename-.*|complete-all|range-behavior|next-append-position)"
 )
+PREFIXES = {"oss": "x-oss-", "tos": "x-tos-", "s3": "x-amz-"}
+"""
+How the headers of each store begin.
+
+What they say of the object alike (metadata, forbid-overwrite) is worded for each; of the
+rest, a store silently leaves out what is another's.
+"""
 _VENDOR = re.compile(r"x-(?:oss|tos|amz)-(.+)")
 
 
@@ -53,7 +61,13 @@ class SortedHeaders:
     forbid_overwrite: bool = False
 
     def applied(self, store: ObjectStore) -> ObjectStore:
-        """Return the bucket whose requests say so."""
+        """Return the bucket whose requests say so. InvalidOption: another store's words."""
+        prefix = PREFIXES.get(store.place.partition(":")[0], "")
+        for said in self.said.values():
+            for name in said.headers:
+                if not name.startswith(prefix):
+                    raise InvalidOption(f"{store.place} does not heed the header {name!r}: its own"
+                                        f" begin with {prefix!r}")  # fmt: skip
         return store.saying(self.said) if self.said else store
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from ossfs.store.api import NOTHING, Stored
 from ossfs.transfer.cancel import Cancel
 from ossfs.transfer.checkpoints import ResumableStore
+from ossfs.transfer.describing import Conditions
 from ossfs.transfer.events import DataCallback, EventCallback, ProgressCallback
 from ossfs.transfer.limiter import RateLimiter
 from ossfs.transfer.sizes import DEFAULT_PART_SIZE, MIB
@@ -77,6 +78,7 @@ class DownloadOptions:
     """First and last byte, both included; None: to the end."""
     if_match: str | None = None
     """Only this version, by its ETag."""
+    conditions: Conditions = field(default_factory=Conditions)
     multiget_threshold: int = MULTIGET_THRESHOLD
     """From this size on in parts, which can be resumed; below in one request."""
     part_size: int = DEFAULT_PART_SIZE
@@ -101,6 +103,7 @@ class CopyOptions:
     version_id: str | None = None
     """Another version of the source than the current one."""
     if_match: str | None = None
+    conditions: Conditions = field(default_factory=Conditions)
     multipart_threshold: int | None = None
     """From this size on in parts; None: from what the store copies in one request."""
     part_size: int = COPY_PART_SIZE

@@ -19,6 +19,7 @@ from ossfs.store.api import NOTHING, ObjectInfo, ObjectStore
 from ossfs.transfer.cancel import Cancel
 from ossfs.transfer.checkpoints import ResumableStore
 from ossfs.transfer.copier import ObjectCopy
+from ossfs.transfer.describing import Conditions
 from ossfs.transfer.downloader import FileDownload
 from ossfs.transfer.events import DataCallback, EventCallback, ProgressCallback
 from ossfs.transfer.limiter import RateLimiter
@@ -149,6 +150,7 @@ def resumable_download(
     version_id: str | None = None,
     byte_range: tuple[int, int | None] | None = None,
     if_match: str | None = None,
+    conditions: Conditions | None = None,
     multiget_threshold: int = MULTIGET_THRESHOLD,
     part_size: int = DEFAULT_PART_SIZE,
     num_threads: int = THREADS,
@@ -170,6 +172,8 @@ def resumable_download(
     `version_id`     another version than the current one
     `byte_range`     (first, last) byte, both included; None for last: to the end
     `if_match`       only this version, by its ETag: PreconditionFailed
+    `conditions`     `Conditions`: only another version, or by its time: NotModified,
+                     PreconditionFailed
     `multiget_threshold`  bytes from which on it is fetched in ranges; below in one request,
                      which cannot be gone on with
     `part_size`      bytes of a range; taken over from the earlier run when there is one
@@ -192,6 +196,7 @@ def resumable_download(
         version_id=version_id,
         byte_range=byte_range,
         if_match=if_match,
+        conditions=conditions or Conditions(),
         multiget_threshold=multiget_threshold,
         part_size=part_size,
         num_threads=num_threads,
@@ -216,6 +221,7 @@ def resumable_copy(
     headers: Mapping[str, str] | None = None,
     version_id: str | None = None,
     if_match: str | None = None,
+    conditions: Conditions | None = None,
     multipart_threshold: int | None = None,
     part_size: int = COPY_PART_SIZE,
     num_threads: int = THREADS,
@@ -233,7 +239,7 @@ def resumable_copy(
 
     `source`         the bucket that `source_key` is in, if it is another one of that store
     `headers`        replace those of the source; None: these are kept
-    `version_id`, `if_match`  of the source
+    `version_id`, `if_match`, `conditions`  of the source
     `multipart_threshold`  bytes from which on it is copied in parts; None: as many as the
                      store copies in one request
 
@@ -244,6 +250,7 @@ def resumable_copy(
         headers=headers,
         version_id=version_id,
         if_match=if_match,
+        conditions=conditions or Conditions(),
         multipart_threshold=multipart_threshold,
         part_size=part_size,
         num_threads=num_threads,

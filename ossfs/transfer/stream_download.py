@@ -28,7 +28,7 @@ from ossfs.extents import Extent
 from ossfs.store.api import ObjectInfo, ObjectStore
 from ossfs.store.interrupts import serving
 from ossfs.transfer.cancel import LOOK_EVERY_S, Cancel
-from ossfs.transfer.describing import described
+from ossfs.transfer.describing import Conditions, described
 from ossfs.transfer.events import DataCallback, ProgressCallback
 from ossfs.transfer.headers import sorted_headers
 from ossfs.transfer.limiter import RateLimiter
@@ -50,6 +50,7 @@ def iter_object(
     version_id: str | None = None,
     byte_range: tuple[int, int | None] | None = None,
     if_match: str | None = None,
+    conditions: Conditions | None = None,
     part_size: int = STREAM_PART_SIZE,
     num_threads: int = THREADS,
     progress_callback: ProgressCallback | None = None,
@@ -68,7 +69,13 @@ def iter_object(
     store = sorted_headers(headers).applied(bucket)
     hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
     info = described(
-        store, key, version_id=version_id, if_match=if_match, known=known, operation="get"
+        store,
+        key,
+        version_id=version_id,
+        if_match=if_match,
+        conditions=conditions,
+        known=known,
+        operation="get",
     )
     summed = _summed(store, info, version_id, byte_range, part_size, num_threads, hooks)
     with contextlib.closing(summed) as pieces:
@@ -196,6 +203,7 @@ def download_to_stream(
     version_id: str | None = None,
     byte_range: tuple[int, int | None] | None = None,
     if_match: str | None = None,
+    conditions: Conditions | None = None,
     part_size: int = STREAM_PART_SIZE,
     num_threads: int = THREADS,
     progress_callback: ProgressCallback | None = None,
@@ -211,7 +219,13 @@ def download_to_stream(
     store = sorted_headers(headers).applied(bucket)
     hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
     info = described(
-        store, key, version_id=version_id, if_match=if_match, known=None, operation="get"
+        store,
+        key,
+        version_id=version_id,
+        if_match=if_match,
+        conditions=conditions,
+        known=None,
+        operation="get",
     )
     value = size = count = 0
     summed = _summed(store, info, version_id, byte_range, part_size, num_threads, hooks)

@@ -2,8 +2,20 @@
 
 import inspect
 import re
+import warnings
 from dataclasses import fields
 from pathlib import Path
+
+import alibabacloud_oss_v2 as v2
+from alibabacloud_oss_v2.copier import CopierOptions
+from alibabacloud_oss_v2.downloader import DownloaderOptions
+from alibabacloud_oss_v2.uploader import UploaderOptions
+
+with warnings.catch_warnings():
+    # Both carry invalid escape sequences, reported when they are compiled.
+    warnings.simplefilter("ignore")
+    import oss2
+    import tos
 
 import ossfs
 from ossfs.errors import OssfsError
@@ -43,6 +55,30 @@ def test_every_argument_is_on_the_page_or_in_the_help():
             assert f"`{name}" in PAGE or f"`{name}`" in function.__doc__ or name in {
                 "bucket", "key", "filename",
             }, name  # fmt: skip
+
+
+def _parameters_of_the_sdks():
+    """Yield (function or class, parameter) of what the page compares ours with."""
+    oss = [oss2.resumable_upload, oss2.resumable_download, oss2.ResumableStore]
+    oss += [oss2.ResumableDownloadStore, oss2.determine_part_size]
+    new = [v2.Uploader.upload_file, v2.Uploader.upload_from, v2.Downloader.download_file]
+    new += [v2.Downloader.download_to, v2.Copier.copy, UploaderOptions, DownloaderOptions]
+    new += [CopierOptions, v2.PutObjectRequest, v2.GetObjectRequest, v2.CopyObjectRequest]
+    client = tos.TosClientV2
+    theirs = [client.upload_file, client.download_file, client.resumable_copy_object]
+    for one in (*oss, *new, *theirs):
+        for name in inspect.signature(one).parameters:
+            if name not in {"self", "kwargs"}:
+                yield one.__qualname__, name
+
+
+def test_no_parameter_of_an_sdk_is_forgotten():
+    """Each stands on the page, with what takes its place here."""
+    named = set(re.findall(r"`(\w+)`", PAGE))
+    found = list(_parameters_of_the_sdks())
+
+    assert len(found) > 180
+    assert [] == [one for one in found if one[1] not in named]
 
 
 def test_defaults_are_those_of_the_page():

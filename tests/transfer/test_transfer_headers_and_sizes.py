@@ -3,10 +3,11 @@
 import pytest
 from oss2 import determine_part_size as of_oss2
 
+import ossfs
 from ossfs.errors import InvalidOption
 from ossfs.extents import Extent
 from ossfs.store.limits import OSS_LIMITS, S3_LIMITS
-from ossfs.transfer.headers import ALL, sorted_headers
+from ossfs.transfer.headers import ALL, PREFIXES, sorted_headers
 from ossfs.transfer.sizes import determine_part_size, download_part_size, spans
 
 MIB = 1 << 20
@@ -88,6 +89,24 @@ def test_what_is_not_the_users_to_say(name):
     """It would break the request, or mean another one."""
     with pytest.raises(InvalidOption, match=name.lower()):
         sorted_headers({name: "v"})
+
+
+@pytest.mark.parametrize("kind", ["oss", "tos", "s3"])
+@pytest.mark.parametrize("prefix", ["x-oss-", "x-tos-", "x-amz-"])
+def test_what_another_store_would_heed(kind, prefix):
+    """A store leaves it out without a word; metadata is worded for each."""
+    with ossfs.connect(
+        f"{kind}://bucket", endpoint="http://127.0.0.1:9", region="r", access_key_id="k",
+        access_key_secret="s",
+    ) as store:  # fmt: skip
+        sorted_headers({f"{prefix}meta-a": "b", "Cache-Control": "no-cache"}).applied(store)
+
+        found = sorted_headers({f"{prefix}storage-class": "IA"})
+        if PREFIXES[kind] == prefix:
+            found.applied(store)
+            return
+        with pytest.raises(InvalidOption, match=f"{kind}:.*does not heed the header '{prefix}"):
+            found.applied(store)
 
 
 def test_no_headers():

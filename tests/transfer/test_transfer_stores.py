@@ -1,7 +1,5 @@
 """Transfers over each of the three stores, under faults, and beside the official SDKs."""
 
-import base64
-import json
 import os
 import signal
 import subprocess
@@ -459,21 +457,6 @@ def test_headers_reach_the_object(opened, file, options, oss2_bucket):
             info.content_type, info.metadata, info.storage_class,
         )  # fmt: skip
         assert "public-read" == oss2_bucket.get_object_acl(key).acl
-
-
-def test_a_callback_is_asked_for_once(opened, file, options, emulator, seen, expect_log):
-    """With the request that makes the object; it is stored, whatever becomes of the callback."""
-    expect_log("its callback failed")
-    bucket = opened("oss")
-    told = {"callbackUrl": "http://127.0.0.1:9/nobody", "callbackBody": "${object}"}
-    given = {"x-oss-callback": base64.b64encode(json.dumps(told).encode()).decode()}
-    emulator.reset_stats()
-
-    ossfs.resumable_upload(bucket, "parts", file, headers=given, **options)
-    ossfs.put_object(bucket, "small", CONTENT[:5], headers=given)
-
-    assert (CONTENT, CONTENT[:5]) == (seen.get("parts"), seen.get("small"))
-    assert 2 == len(expect_log.seen)
 
 
 def test_a_sequential_upload(opened, file, options, emulator, seen):
