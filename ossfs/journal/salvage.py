@@ -7,9 +7,11 @@ Threads: pure functions of the file.
 import contextlib
 import sqlite3
 import struct
+import sys
 from pathlib import Path
 
 WAL_HEADER, FRAME_HEADER = 32, 24  # bytes
+INDEX_HEADER = 48  # bytes, and there are two of them
 WORD_ORDERS = {b"\x37\x7f\x06\x82": "<", b"\x37\x7f\x06\x83": ">"}
 """How the checksums' words are read, by the log's first bytes."""
 
@@ -44,10 +46,10 @@ def is_log_damaged(path: Path) -> bool:
     if not log.exists():  # an orderly end deletes both
         return path.with_name(f"{path.name}-shm").exists()
     data = log.read_bytes()
-    return bool(data) and not _is_sound(data)
+    return bool(data) and not _is_sound(data, path.with_name(f"{path.name}-shm"))
 
 
-def _is_sound(data: bytes) -> bool:
+def _is_sound(data: bytes, index: Path) -> bool:
     order = WORD_ORDERS.get(data[:4])
     if order is None or len(data) < WAL_HEADER:
         return False
@@ -62,21 +64,40 @@ def _is_sound(data: bytes) -> bool:
             break  # left from before the log began anew
         sums = _checksum(page, _checksum(header[:8], sums, order), order)
         if sums != struct.unpack(">2I", header[16:24]):
-            return _is_torn(data[at:], size, salts)
+            return _is_torn(data[at:], size, salts, at // size, index)
     return True
 
 
-def _is_torn(rest: bytes, size: int, salts: bytes) -> bool:
+def _is_torn(rest: bytes, size: int, salts: bytes, before: int, index: Path) -> bool:
     """
     Say whether a wrong frame is only what a kill has left of a transaction that did not end.
 
     SQLite writes a frame's header and its page one after the other. In a log that began anew,
-    a page of before is behind the last header, then. So it is the last frame of this log, and
-    none with which a transaction ends: of such a one nobody can tell what has happened.
+    a page of before is behind the last header, then. So it is the last frame of this log. If
+    it is one with which a transaction ends, the log's index has to say that none did behind
+    the `before` frames that are right; without it nobody can tell what has happened.
     """
     is_end = any(rest[4:8])
     others = (rest[at + 8 : at + 16] for at in range(size, len(rest) - size + 1, size))
-    return not is_end and salts not in others
+    return salts not in others and not (is_end and _ended(index, salts) != before)
+
+
+def _ended(index: Path, salts: bytes) -> int | None:
+    """
+    Return the number of a log's frames up to the end of its last transaction; None: unknown.
+
+    That is written into the log's index, in shared memory, when the last frame of a transaction
+    is in the log: a kill leaves it. (https://www.sqlite.org/walformat.html, section 2.1)
+    """
+    try:
+        with index.open("rb") as file:
+            header, again = file.read(INDEX_HEADER), file.read(INDEX_HEADER)
+    except OSError:
+        return None
+    is_whole = len(again) == INDEX_HEADER and header == again
+    if not is_whole or header[32:40] != salts:
+        return None
+    return int.from_bytes(header[16:20], sys.byteorder)
 
 
 def _checksum(data: bytes, before: tuple[int, int], order: str) -> tuple[int, int]:

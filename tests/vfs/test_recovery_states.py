@@ -395,8 +395,9 @@ def frames(log):
     return [at for at in places if data[at + 8 : at + 16] == data[16:24]], size
 
 
+@pytest.mark.parametrize("is_last", [False, True], ids=["in the middle", "with the last frame"])
 @pytest.mark.parametrize("has_older", [False, True], ids=["at the end", "over older frames"])
-def test_a_kill_between_header_and_page_damages_nothing(core, has_older):
+def test_a_kill_between_header_and_page_damages_nothing(core, has_older, is_last):
     """The head of a frame without its page, in a transaction that did not end."""
     with core.mounted():
         pass
@@ -404,10 +405,16 @@ def test_a_kill_between_header_and_page_damages_nothing(core, has_older):
     log = core.state_dir / "journal.db-wal"
     places, size = frames(log)
     data = log.read_bytes()[: places[-1] + size]
-    torn = data[places[-1] :][:4] + bytes(4) + data[16:24] + b"checksum" + os.urandom(size - 24)
+    pages = bytes([0, 0, 0, 12 * is_last])  # in the database, behind a transaction
+    torn = data[places[-1] :][:4] + pages + data[16:24] + b"checksum" + os.urandom(size - 24)
     older = torn[:8] + b"\0" * 8 + torn[16:]
     log.write_bytes(data + torn + (2 * older if has_older else b""))
     assert not is_log_damaged(core.state_dir / "journal.db")
+    index = log.with_name("journal.db-shm")
+    known = index.read_bytes()
+    index.unlink()
+    assert is_last == is_log_damaged(core.state_dir / "journal.db")
+    index.write_bytes(known)
     recovered(core)
 
     assert LARGE == core.objects()["f"]
