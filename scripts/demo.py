@@ -29,9 +29,8 @@ from ossfs.crc64 import crc64
 
 BUCKET = "demo-bucket"
 PART = 8 << 20  # the mount's default
-PART_DELAY_S = 0.4  # with 8 parts at a time: about 160 MB/s, slow enough to be interrupted
-KILL_AT = 0.35  # of the parts
-SMALLEST = 100 << 20  # more parts than are sent at a time
+MOST_LEFT = 24  # parts; a writer waits when 256 MiB that it wrote are not sent
+SMALLEST = 100 << 20  # some parts that are there, and some that are not
 PATIENCE_S = 120.0
 LINES, COLUMNS = 10, 300
 
@@ -196,33 +195,32 @@ def show_interruption(server: Server, mounted: Mounted, work: Path, mount: Path,
     total = -(-size // PART)
     with doing(f"making a file of {size / 1e6:.0f} MB of random bytes, {total} parts"):
         crc = make_large(work / "large", size)
-    console.print(
-        f"  (from now on the server takes {PART_DELAY_S} s longer for every part, as over a"
-        " thinner line)"
-    )
+    taken = max(total // 3, total - MOST_LEFT)
+    console.print(f"  (the server takes {taken} parts, and says to all others that it is busy)")
     server.admin(
-        "POST", "faults", {"action": "delay", "operation": "UploadPart", "seconds": PART_DELAY_S}
+        "POST",
+        "faults",
+        {"action": "error", "operation": "UploadPart", "status": 503, "skip": taken},
     )
     copying = subprocess.Popen(
         ["cp", work / "large", mount / "large"], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
     )
 
-    def is_under_way() -> bool:
-        if server.head(BUCKET, "large") is not None:
-            raise NotTrue("the upload was over before it could be interrupted; try a larger --size")
-        enough = server.parts_of(BUCKET, "large") >= total * KILL_AT
-        # Parts are sent while cp still writes; only once it closes is the file promised.
-        return enough and mounted.pending().get("large") == "uploading"
-
-    with doing("cp of the file; waiting until about a third of it is uploaded"):
-        wait_until(is_under_way, "the upload to be under way")
+    # Parts are sent while cp still writes; only once it closes is the file promised.
+    with doing(f"cp of the file; waiting until it has written all, and {taken} parts are there"):
+        wait_until(
+            lambda: (
+                mounted.pending().get("large") == "uploading"
+                and server.parts_of(BUCKET, "large") == taken
+            ),
+            "the upload to be under way",
+        )
     mounted.kill()
     copying.wait()
     with doing("kill -9 of the mount process"):
-        time.sleep(PART_DELAY_S * 2)  # requests that had reached the server come to their end
         there = server.parts_of(BUCKET, "large")
     verify(
-        that=0 < there < total and server.head(BUCKET, "large") is None,
+        that=there == taken and server.head(BUCKET, "large") is None,
         text=f"killed in the middle: {there} of {total} parts were there, and no object",
     )
     server.admin("DELETE", "faults")
@@ -278,7 +276,7 @@ def main() -> int:
     parser.add_argument("--size", type=parse_size, default="400M", help="of the large file")
     given = parser.parse_args()
     if given.size < SMALLEST:
-        parser.error(f"--size: at least {show_size(SMALLEST)}, so that there is time to interrupt")
+        parser.error(f"--size: at least {show_size(SMALLEST)}")
     work, mount = given.work, given.work / "mnt"
     start = time.monotonic()
     try:
