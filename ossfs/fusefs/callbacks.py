@@ -98,6 +98,11 @@ class Callbacks:
         written: int = self.ask("write", None, view, offset, fip.contents.fh)
         return written
 
+    def fallocate(self, _path: Any, mode: int, offset: int, length: int, fip: Any) -> int:
+        """Pass on what fusepy does not know, and mfusepy in another order."""
+        self.ask("fallocate", mode, offset, length, fip.contents.fh)
+        return 0
+
 
 def _address(pointer: Any) -> int:
     address = ctypes.cast(pointer, ctypes.c_void_p).value

@@ -195,6 +195,10 @@ class Operations:
         elif path is not None:
             self._fs.truncate(_path(path), length)
 
+    def fallocate(self, mode: int, offset: int, length: int, fh: int) -> None:
+        """Have room for a range, or make zeros of it."""
+        self._fs.fallocate(Fh(fh), mode, offset, length)
+
     def flush(self, path: str | None, fh: int) -> None:  # noqa: ARG002 - by handle
         """close(2), of one of perhaps several descriptors."""
         self._fs.flush(Fh(fh))

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from ossfs.clock import Clock
 from ossfs.errors import EditConflict, OssfsError
+from ossfs.extents import Extent
 from ossfs.journal.journal import Journal
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.deletions import Deletion, Deletions
@@ -168,12 +169,30 @@ class Files:
             if size == 0:
                 node.pending.replace()
             elif size == node.pending.size:
-                now_ns = self._clock.now_ns()
-                self.change_time(node, node.attributes.changed(now_ns, mtime_ns=now_ns))
+                self._touch(node)
                 return
             else:
                 node.pending.truncate(size)
             self._content_changed_locked(node)
+
+    def allocate(
+        self, node: FileNode, extent: Extent, *, keeps_size: bool, is_zeroed: bool
+    ) -> None:
+        """Have room for a range, or zeros; the file grows to its end. StagingFull, EditConflict."""
+        with node.pending.lock:
+            size = node.pending.size
+            if is_zeroed:
+                node.pending.zero(extent, keeps_size=keeps_size)
+            else:
+                node.pending.allocate(extent, keeps_size=keeps_size)
+            if is_zeroed or node.pending.size != size:
+                self._content_changed_locked(node)
+            else:
+                self._touch(node)
+
+    def _touch(self, node: FileNode) -> None:
+        now_ns = self._clock.now_ns()
+        self.change_time(node, node.attributes.changed(now_ns, mtime_ns=now_ns))
 
     def _content_changed_locked(self, node: FileNode) -> None:
         now_ns = self._clock.now_ns()

@@ -31,6 +31,8 @@ from ossfs.vfs.tree import Listed, Stat, Tree
 from ossfs.vfs.uploads import Uploads
 from ossfs.writeback.values import UploadStatus
 
+KEEP_SIZE = 0x01  # FALLOC_FL_… of linux/falloc.h
+ZEROING = 0x02 | 0x10  # PUNCH_HOLE, which has to come with KEEP_SIZE, and ZERO_RANGE
 MAX_SYMLINK = 4095  # bytes, Linux PATH_MAX less its NUL
 
 
@@ -222,6 +224,24 @@ class FileSystem:
         handle = self._handles.get(fh)
         self._refuse_too_large(handle.node.key, size)
         self._files.truncate(handle.node, size)
+
+    def fallocate(self, fh: Fh, mode: int, offset: int, length: int) -> None:
+        """
+        Have room for a range of an open file, or zeros, as the system call; nothing is reserved.
+
+        `mode`: FALLOC_FL_…. OSError (EOPNOTSUPP): a mode that moves bytes. ObjectTooLarge;
+        StagingFull.
+        """
+        if mode & ~(KEEP_SIZE | ZEROING):
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        node = self._handles.get(fh).node
+        self._refuse_too_large(node.key, offset + length)
+        self._files.allocate(
+            node,
+            Extent(offset, offset + length),
+            keeps_size=bool(mode & KEEP_SIZE),
+            is_zeroed=bool(mode & ZEROING),
+        )
 
     def _refuse_too_large(self, key: str, size: int) -> None:
         if size > self._files.committer.max_size:

@@ -168,6 +168,29 @@ class ChangedFile:
             self.upload.cut(size)
         staged.truncate(size)
 
+    def allocate(self, extent: Extent, *, keeps_size: bool) -> None:
+        """
+        See that there is room for a range, and let the file reach to its end.
+
+        The room is not kept for it. StagingFull: nothing has changed.
+        """
+        with self.lock:
+            there = () if self.staged is None else self.staged.present.within(extent)
+            self._area.require(extent.size - sum(one.size for one in there))
+            if extent.stop > self.size and not keeps_size:
+                self._cut_locked(extent.stop)
+
+    def zero(self, extent: Extent, *, keeps_size: bool) -> None:
+        """Make zeros of a range, which the file is to reach or which ends with it. StagingFull."""
+        with self.lock:
+            staged = self._change_content_locked()
+            if extent.stop > staged.size and not keeps_size:
+                staged.truncate(extent.stop)
+            extent = extent.clip(Extent(0, staged.size))
+            if self.upload is not None:
+                self.upload.touch(extent)
+            staged.zero(extent)
+
     def replace(self) -> None:
         """Empty the file and cut it loose from its base: the last writer wins."""
         with self.lock:

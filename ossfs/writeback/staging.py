@@ -25,9 +25,11 @@ from ossfs.errors import StagingFull
 from ossfs.extents import Extent, ExtentSet
 from ossfs.journal.records import Content
 from ossfs.store.api import FileBody
+from ossfs.writeback.holes import punch
 
 CHECK_EVERY = 16 << 20  # bytes between two looks at the free space
 RESERVE_FRACTION = 20  # the reserve is never more than a twentieth of the disk
+ZEROS = bytes(1 << 20)
 
 
 class Source(Enum):
@@ -89,11 +91,16 @@ class StagingArea:
             if size <= self._budget:
                 self._budget -= size
                 return
-            free = self._free()
-            if size > free or free <= 0:
-                self._budget = 0
-                raise StagingFull(f"{self.folder}: {max(free, 0)} bytes are free above the reserve")
+            self._budget = 0
+            free = self.require(size)
             self._budget = min(free, CHECK_EVERY) - size if size < CHECK_EVERY else 0
+
+    def require(self, size: int) -> int:
+        """Return how many bytes are free, if there is room for so many. StagingFull."""
+        free = self._free()
+        if size > free or free <= 0:
+            raise StagingFull(f"{self.folder}: {max(free, 0)} bytes are free above the reserve")
+        return free
 
     def _free(self) -> int:
         disk = os.statvfs(self.folder)
@@ -146,6 +153,15 @@ class StagedFile:
             self.dirty.truncate(size)
             self.base_limit = min(self.base_limit, size)
         self.size = size
+
+    def zero(self, extent: Extent) -> None:
+        """Make zeros of a range inside the file, which take no room if the disk can do that."""
+        if not punch(self.fd, extent):
+            for at in range(extent.start, extent.stop, len(ZEROS)):
+                piece = Extent(at, min(at + len(ZEROS), extent.stop))
+                self._put(piece, memoryview(ZEROS)[: piece.size])
+        self.present.add(extent)
+        self.dirty.add(extent)
 
     def mark_clean(self) -> None:
         """Say that the content is an object now: what is present equals it, the rest too."""

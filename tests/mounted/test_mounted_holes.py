@@ -97,12 +97,15 @@ def test_sparse_copies(pair, mounted, seen):
     assert wanted == seen.get("f") == seen.get("again") == local.with_name("back").read_bytes()
 
 
-def test_room_for_a_file_is_made_by_writing_it(pair):
-    """posix_fallocate extends with zeros and leaves what is there; a bare fallocate is refused."""
+@pytest.mark.both_libfuses
+def test_room_for_a_file(pair, mounted):
+    """posix_fallocate extends with zeros and leaves what is there; nothing is written for it."""
 
     def allocate(fd):
         os.pwrite(fd, b"start", 0)
-        os.posix_fallocate(fd, 0, 100_000)
+        os.posix_fallocate(fd, 0, 20 * MIB)
+        os.posix_fallocate(fd, 3, 1000)
+        assert room(mounted) < MIB
         return os.fstat(fd).st_size
 
     on_both(pair, allocate)
@@ -235,16 +238,42 @@ def test_two_processes_see_each_other_at_once(pair, seen):
     assert b"here......there" == seen.get("f") == pair[0].read_bytes()
 
 
-def test_holes_cannot_be_punched(pair):
-    """EOPNOTSUPP, and the file is untouched: programs fall back to writing zeros."""
+@pytest.mark.both_libfuses
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("-l 2000000", PATTERN + bytes(2_000_000 - MIB)),
+        ("-n -o 900000 -l 2000000", PATTERN),
+        ("-p -o 10 -l 8192", PATTERN[:10] + bytes(8192) + PATTERN[8202:]),
+        ("-p -o 1000000 -l 1000000", PATTERN[:1_000_000] + bytes(MIB - 1_000_000)),
+        ("-z -o 1000000 -l 1000000", PATTERN[:1_000_000] + bytes(1_000_000)),
+    ],
+)
+def test_fallocate(pair, seen, words, wanted):
+    """The command makes files longer, punches holes, and makes zeros of ranges."""
     pair[0].write_bytes(PATTERN)
-    done = subprocess.run(
-        ["fallocate", "--punch-hole", "-o", "0", "-l", "4096", pair[0]],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    subprocess.run(["fallocate", *words.split(), pair[0]], check=True)
+
+    assert wanted == pair[0].read_bytes() == seen.get("f")
+
+
+@pytest.mark.both_libfuses
+def test_bytes_are_not_moved(pair, seen):
+    """EOPNOTSUPP for what would collapse a range, and the file is as it was."""
+    pair[0].write_bytes(PATTERN)
+    words = ["fallocate", "--collapse-range", "-o", "0", "-l", "4096", pair[0]]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
 
     assert 1 == done.returncode
-    assert "unsupported" in done.stderr
-    assert PATTERN == pair[0].read_bytes()
+    assert "not supported" in done.stderr
+    assert PATTERN == pair[0].read_bytes() == seen.get("f")
+
+
+@pytest.mark.both_libfuses
+def test_a_hole_gives_room_back(pair, mounted):
+    """What was written there takes none on the local disk any more."""
+    with pair[0].open("wb", buffering=0) as file:
+        file.write(PATTERN)
+        assert room(mounted) >= MIB
+        subprocess.run(["fallocate", "-p", "-o", "0", "-l", str(MIB), pair[0]], check=True)
+        assert room(mounted) < MIB // 2

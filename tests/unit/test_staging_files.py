@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ossfs.errors import StagingFull
 from ossfs.extents import Extent
-from ossfs.writeback import staging
+from ossfs.writeback import holes, staging
 from ossfs.writeback.staging import Source, StagingArea
 
 BASE = bytes(range(1, 101))
@@ -123,6 +123,7 @@ def test_a_file_that_is_too_long_is_cut(area, file):
             st.tuples(st.just("write"), st.integers(0, 150), st.integers(1, 40)),
             st.tuples(st.just("truncate"), st.integers(0, 200), st.just(0)),
             st.tuples(st.just("fill"), st.integers(0, 90), st.integers(1, 10)),
+            st.tuples(st.just("zero"), st.integers(0, 150), st.integers(1, 40)),
         ),
         max_size=12,
     )
@@ -140,6 +141,10 @@ def test_any_changes(area, steps):
         elif what == "truncate":
             plain = plain[:at] + bytes(max(0, at - len(plain)))
             file.truncate(at)
+        elif what == "zero":
+            gone = Extent(at, at + size).clip(Extent(0, file.size))
+            plain[gone.start : gone.stop] = bytes(gone.size)
+            file.zero(gone)
         else:
             wanted = Extent(at, at + size).clip(Extent(0, min(file.size, file.base_limit)))
             if wanted.size:
@@ -170,6 +175,45 @@ def test_the_reserve_stays_free(tmp_path, monkeypatch):
     with pytest.raises(StagingFull):
         area.create("two")
     file.remove()
+
+
+def test_room_that_is_only_asked_for(area, monkeypatch):
+    """Is not taken from the stock of who writes."""
+    area.claim(10)
+    stock = area._budget
+    assert stock < area.require(stock)
+    monkeypatch.setattr(area, "_free", lambda: 1000)
+    assert 1000 == area.require(1000)
+    with pytest.raises(StagingFull, match="1000 bytes are free"):
+        area.require(1001)
+    assert stock == area._budget
+
+
+def test_a_hole_takes_no_room(area, file):
+    """Bytes that were written and made zeros are given back to the disk."""
+    file.write(0, b"x" * (1 << 20))
+    file.zero(Extent(4096, 1 << 20))
+
+    assert os.fstat(file.fd).st_blocks * 512 < 1 << 16
+    assert b"x" * 4096 + bytes((1 << 20) - 4096) == content(file)
+
+
+def test_a_disk_that_cannot_punch_holes(area, file, monkeypatch):
+    """Zeros are written there; other errors are the caller's."""
+    file.write(50, b"x" * 3_000_000)
+    codes = iter([errno.EOPNOTSUPP, errno.EIO])
+    monkeypatch.setattr(holes, "_fallocate", lambda *_: -1)
+    monkeypatch.setattr("ctypes.get_errno", lambda: next(codes))
+    file.zero(Extent(60, 2_999_000))
+
+    wanted = BASE[:50] + b"x" * 10 + bytes(2_998_940) + b"x" * 1050
+    assert wanted == content(file)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        file.zero(Extent(0, 10))
+    assert wanted == content(file)
+    monkeypatch.setattr(holes, "_fallocate", None)
+    file.zero(Extent(0, 10))
+    assert bytes(10) + wanted[10:] == content(file)
 
 
 def test_large_writes_are_asked_for_by_themselves(area, monkeypatch):
