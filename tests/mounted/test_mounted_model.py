@@ -112,8 +112,7 @@ def test_random_calls(mounted, tmp_path):
         local, remote = tmp_path / f"local-{number}", mounted.path / f"{number}"
         for folder in (local, remote):
             folder.mkdir()
-        sides = [play(folder, steps, WITHOUT_ATIME) for folder in (local, remote)]
-        for wanted, got in zip(*sides, strict=True):
+        for wanted, got in zip(*play((local, remote), steps, WITHOUT_ATIME), strict=True):
             assert wanted == got
         folders.append((local, remote))
 

@@ -9,7 +9,7 @@ import os
 import stat
 from itertools import product
 
-from posix_sides import ROOT, step
+from posix_sides import NOW, OMIT, ROOT, step
 
 OWNER = (65534, 65533, (65532,))
 OTHER = (65530, 65529, ())
@@ -19,6 +19,8 @@ TYPES = ("file", "directory", "fifo", "socket", "block", "char", "symlink")
 NOT_LINKS = TYPES[:-1]
 SPECIAL = ("fifo", "block", "char")
 LONG = "n" * 255
+LONGEST = ("n" * 255, "é" * 127 + "n")
+TOO_LONGS = ("n" * 256, "é" * 128)
 TOO_LONG = "n" * 256
 PAST, LATER = 10**18, 4_294_967_296 * 10**9 + 5  # 2001; behind what 32 bits can count
 
@@ -108,10 +110,10 @@ for name, operation in OPERATIONS.items():
     scenario(
         f"path: {name} of the longest name, and of names that are too long",
         step("create", "here"),
-        operation(TOO_LONG),
+        [operation(name) for name in (*TOO_LONGS, *LONGEST)],
         operation(f"{TOO_LONG}/test"),
-        operation(LONG),
-        operation("x/" * 2048),
+        operation(f"{LONG}/test"),
+        [operation("./" * 2046 + "x" * more) for more in (1, 3, 4, 5)],
     )
     scenario(
         f"path: {name} through a loop of links",
@@ -230,6 +232,28 @@ scenario(
     step("drop", "a"),
     step("get", "b"),
 )
+
+scenario(
+    "rename: the flag that nothing may be replaced, and others",
+    make("file", "a"),
+    make("file", "b"),
+    [step("rename_as", "a", target, flags) for target in "ab" for flags in (0, 1, 3, 8)],
+)
+for owner, thing, actor in product((ROOT, OWNER, OTHER), repeat=3):
+    scenario(
+        f"remove: {thing[0]}'s from {owner[0]}'s sticky directory by {actor[0]}",
+        directory("d", 0o1777, owner),
+        [
+            one
+            for kind in ("file", "directory", "symlink")
+            for one in (
+                *owned(kind, f"d/{kind}", 0o755, thing),
+                step("rename", f"d/{kind}", "d/new", user=actor),
+                step("rmdir" if kind == "directory" else "unlink", f"d/{kind}", user=actor),
+                step("rmdir" if kind == "directory" else "unlink", "d/new", user=actor),
+            )
+        ],
+    )
 
 # Modes
 
@@ -355,6 +379,36 @@ for kind in TYPES:
             step("touch", "n0", user=OTHER),
             step("utime", "n0", PAST, PAST, user=OTHER),
         )
+MOMENTS = (NOW, OMIT, (10**9, 1), (-1, 999_999_999), (2**31, 5), (2**32, 0))
+for kind in TYPES:
+    scenario(
+        f"times: now, as they were, or others, of a {kind}",
+        owned(kind, mode=0o666),
+        [
+            step("utimensat", "n0", *pair, user=user)
+            for pair in product(MOMENTS[:3], repeat=2)
+            for user in (OWNER, OTHER)
+        ],
+        [step("utimensat", "n0", *pair) for pair in zip(MOMENTS, MOMENTS[::-1], strict=True)],
+        step("utimensat", "n0", (0, 10**9), OMIT),
+        step("utimensat", "n0", OMIT, (0, -1)),
+        step("utimensat", "missing", OMIT, OMIT),
+    )
+    scenario(
+        f"times: what fails with a {kind} moves none",
+        owned(kind),
+        [step("mkdir", "d"), step("create", "d/f")],
+        [
+            operation("n0", OTHER)
+            for name, operation in OPERATIONS.items()
+            if name not in OPENS and not (kind == "directory" and name == "rename from")
+        ],
+        step("rename", "n0", "missing/new"),
+        step("rename", "d", "n0"),
+        step("rename", "n0", "d"),
+        step("mkfifo", "n0"),
+        step("symlink", "x", "n0"),
+    )
 scenario(
     "times: writing and cutting",
     step("put", "n0", b"x" * 100),
@@ -477,6 +531,70 @@ scenario(
     step("fread", "f", 1 << 20, 90_000),
     step("drop", "f"),
 )
+
+KEEP_SIZE, PUNCH_HOLE = 1, 2
+for mode in (0, KEEP_SIZE, KEEP_SIZE | PUNCH_HOLE, PUNCH_HOLE):
+    scenario(
+        f"open: fallocate with mode {mode}",
+        step("put", "n0", b"text" * 5000),
+        owned("file", "n1", 0o6777),
+        step("hold", "f", "n0", os.O_RDWR),
+        step("hold", "g", "n1", os.O_RDWR, user=OTHER),
+        [
+            one
+            for offset, size in (
+                (0, 100), (10_000, 200_000), (9_990, 20), (20_000, 5), (-1, 5), (0, 0), (0, -1),
+                (1 << 62, 1 << 62),
+            )
+            for one in (
+                step("fallocate_as", "f", mode, offset, size),
+                step("fallocate_as", "g", mode, offset, size, user=OTHER),
+                step("fstat", "f"),
+                step("fread", "f", 1 << 20, 0),
+            )
+        ],
+        step("unlink", "n0"),
+        step("fallocate_as", "f", mode, 5, 500_000),
+        step("fstat", "f"),
+        step("hold", "f", "n1", os.O_RDONLY),
+        step("fallocate_as", "f", mode, 0, 10),
+        step("mkfifo", "fifo"),
+        step("hold", "f", "fifo", os.O_RDWR),
+        step("fallocate_as", "f", mode, 0, 10),
+    )  # fmt: skip
+scenario(
+    "open: a fifo and a socket between processes",
+    step("mkfifo", "f"),
+    step("hold", "r", "f", os.O_RDONLY),
+    step("hold", "w", "f", os.O_WRONLY),
+    step("seek", "r", 0, os.SEEK_SET),
+    step("ftruncate", "w", 1),
+    step("truncate", "f", 1),
+    step("fstat", "r"),
+    step("fchmod", "r", 0o600),
+    step("unlink", "f"),
+    step("bind", "s"),
+    step("connect", "s"),
+    step("bind", "s"),
+    step("unlink", "s"),
+    step("connect", "s"),
+)
+for flags in (
+    os.O_PATH, os.O_PATH | os.O_NOFOLLOW, os.O_NOFOLLOW | os.O_DIRECTORY,
+    os.O_CREAT | os.O_NOFOLLOW, os.O_CREAT | os.O_DIRECTORY, os.O_TRUNC | os.O_RDWR,
+    os.O_WRONLY | os.O_NOFOLLOW | os.O_TRUNC, os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_WRONLY,
+):  # fmt: skip
+    scenario(
+        f"open: flags {flags:o} of links and paths that end in a slash",
+        step("put", "f", b"text"),
+        step("mkdir", "d"),
+        [step("symlink", target, f"to {target}") for target in ("f", "d", "missing")],
+        [
+            step("open", path + end, flags, 0o640)
+            for path in ("f", "d", "missing", "to f", "to d", "to missing")
+            for end in ("/", "")
+        ],
+    )
 
 # Removing
 

@@ -1,7 +1,7 @@
 """
-The same system calls in two directories, and what came of each: a mount beside a local disk.
+The same system calls in several directories, and what came of each: mounts beside a local disk.
 
-A `Step` is one call by one user. `play` runs steps in one directory and returns, for each, the
+A `Step` is one call by one user. `play` runs steps in some directories and returns, for each, the
 errno or answer, and what the call did to the tree: type, mode, owner, size, links and device of
 every name, and which times it moved. Two directories agree when those are equal.
 
@@ -13,6 +13,7 @@ permission for what is above it.
 # ruff: noqa: PTH101, PTH102, PTH104, PTH106, PTH108, PTH115, PTH116, PTH118, PTH208, PTH211
 
 import contextlib
+import ctypes
 import errno
 import os
 import socket
@@ -25,6 +26,8 @@ TIMES = ("atime", "mtime", "ctime")
 WITHOUT_ATIME = TIMES[1:]
 READS = {"get", "fread"}
 """Reading moves the time of access on a local disk, depending on how that is mounted."""
+AT_FDCWD, AT_SYMLINK_NOFOLLOW = -100, 0x100
+NOW, OMIT = (0, (1 << 30) - 1), (0, (1 << 30) - 2)  # UTIME_… of utimensat(2)
 HOUR_NS = 3600 * 10**9
 CLOCK_REALTIME_COARSE = 5  # Linux: by its ticks local disks count; `time` does not name it
 
@@ -44,6 +47,19 @@ class Step:
 
 def step(name, *args, user=ROOT):
     return Step(name, args, user)
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+
+
+def _checked(result):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), "of the C library")
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("ns", ctypes.c_long))
 
 
 @contextlib.contextmanager
@@ -151,6 +167,9 @@ class Calls:
     def fallocate(self, name, offset, size):
         os.posix_fallocate(self._open[name], offset, size)
 
+    def fallocate_as(self, name, mode, offset, size):
+        _checked(_libc.fallocate(self._open[name], mode, offset, size))
+
     def truncate(self, path, size):
         os.truncate(path, size)
 
@@ -201,6 +220,19 @@ class Calls:
     def lutime(self, path, atime_ns, mtime_ns):
         os.utime(path, ns=(atime_ns, mtime_ns), follow_symlinks=False)
 
+    def utimensat(self, path, atime, mtime):
+        """Set times as (seconds, ns), of a link itself; `NOW` and `OMIT` as well."""
+        times = (_Timespec * 2)(_Timespec(*atime), _Timespec(*mtime))
+        _checked(_libc.utimensat(AT_FDCWD, os.fsencode(path), times, AT_SYMLINK_NOFOLLOW))
+
+    def rename_as(self, source, target, flags):
+        words = (AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), flags)
+        _checked(_libc.renameat2(*words))
+
+    def connect(self, path):
+        with socket.socket(socket.AF_UNIX) as one:
+            one.connect(path)
+
     def touch(self, path):
         """Set both times to now, as utimensat with no times."""
         os.utime(path)
@@ -235,27 +267,53 @@ class Calls:
         os.removexattr(path, name, follow_symlinks=False)
 
 
-def play(folder, steps, times=TIMES):
-    """Run the steps in a directory; return one line of facts for each, with these times."""
-    back = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
-    calls, facts, umask = Calls(), [], os.umask(0o022)
-    try:
+class Side:
+    """One directory, and what the steps have done to it so far."""
+
+    def __init__(self, folder, times):
+        self.facts = []
+        self._folder = folder
+        self._calls = Calls()
+        self._times = times
         os.chdir(folder)
-        before = _tree()
+        self._before = _tree()
+
+    def take(self, one):
+        """Make the call, and look at what came of it."""
+        os.chdir(self._folder)
+        started_ns = time.clock_gettime_ns(CLOCK_REALTIME_COARSE)
+        answer = _called(self._calls, one)
+        after = _tree()
+        names = WITHOUT_ATIME if one.name in READS else self._times
+        self.facts.append((str(one), answer, _compared(self._before, after, started_ns, names)))
+        self._before = after
+
+    def close(self):
+        self._calls.close()
+
+
+def play(folders, steps, times=TIMES):
+    """
+    Run the steps in each directory; return for each one line of facts per step.
+
+    Each step is made in all directories before the next one, so that all wait for the same
+    tick of the clock.
+    """
+    back, umask = os.open(".", os.O_RDONLY | os.O_DIRECTORY), os.umask(0o022)
+    sides = []
+    try:
+        sides += [Side(folder, times) for folder in folders]
         for one in steps:
             wait_for_a_tick()
-            started_ns = time.clock_gettime_ns(CLOCK_REALTIME_COARSE)
-            answer = _called(calls, one)
-            after = _tree()
-            names = WITHOUT_ATIME if one.name in READS else times
-            facts.append((str(one), answer, _compared(before, after, started_ns, names)))
-            before = after
+            for side in sides:
+                side.take(one)
     finally:
-        calls.close()
+        for side in sides:
+            side.close()
         os.umask(umask)
         os.fchdir(back)
         os.close(back)
-    return facts
+    return [side.facts for side in sides]
 
 
 def _called(calls, one):
