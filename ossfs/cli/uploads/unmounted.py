@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ossfs.assembly import Mount, open_mount
+from ossfs.assembly import open_mount
 from ossfs.cli.explain import explain
 from ossfs.cli.state import Record, StateDirectory
 from ossfs.cli.uploads.found import offline
@@ -31,6 +31,9 @@ from ossfs.writeback.details import Details
 from ossfs.writeback.kept import Kept, Refused
 from ossfs.writeback.recovery import STAGING_NAME, open_journal
 from ossfs.writeback.staging import StagingArea
+
+if TYPE_CHECKING:
+    from ossfs.mount import Mount
 
 CONNECTIONS = 4
 
