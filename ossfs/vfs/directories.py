@@ -63,6 +63,11 @@ class _State:
     first: "_First | None" = None
     """The first page, if it did not hold everything, until somebody reads the others."""
 
+    def known(self, name: str) -> Entry | None:
+        """Return what was asked or listed last of a name, however long ago."""
+        single = self.single.get(name)
+        return single.entry if single else (self.entries or {}).get(name)
+
 
 def _weight(state: _State) -> int:
     """Return what a directory counts; a huge one may be kept, with some others."""
@@ -226,12 +231,22 @@ class Directories:
         """Take note that the entry is gone."""
         self._change(directory, name, None)
 
+    def add_directory(self, directory: str, name: str) -> None:
+        """Take note that a directory is there; what is known of a file of its name stays known."""
+        with self._lock:
+            state = self._state_locked(directory)
+            if state.entries is None and state.first is None and name not in state.single:
+                return  # whoever wants to know will ask for both
+            known = state.known(name)
+            if known is None and state.first is not None:
+                known = state.first.entries.get(name)
+        entry = DIRECTORY if known is None else known._replace(is_directory=True)
+        self._change(directory, name, entry)
+
     def remove_directory(self, directory: str, name: str) -> None:
         """Take note that a directory is gone; a file of the same name comes to light."""
         with self._lock:
-            state = self._state_locked(directory)
-            single = state.single.get(name)
-            known = single.entry if single else (state.entries or {}).get(name)
+            known = self._state_locked(directory).known(name)
         file = known._replace(is_directory=False) if known is not None and known.etag else None
         self._change(directory, name, file)
 

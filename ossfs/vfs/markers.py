@@ -18,7 +18,6 @@ from ossfs.errors import StoreError, Transient
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import MarkerRecord
 from ossfs.store.api import BytesBody, Headers, ObjectStore
-from ossfs.vfs.entries import DIRECTORY
 from ossfs.vfs.keys import split
 from ossfs.vfs.posix import Attributes, read_attributes
 from ossfs.vfs.tree import Tree
@@ -171,7 +170,7 @@ class Markers:
             self._tree.made(directory, etag=stored.etag, size=0, headers=headers)
             self._tree.directories.marked(directory)
             # Its parent may have been listed anew since it was made, without it.
-            self._tree.directories.put(*split(directory), DIRECTORY)
+            self._tree.directories.add_directory(*split(directory))
             self._forget_described_locked(directory, is_noted=is_noted)
 
     def _forget_described_locked(self, directory: str, *, is_noted: bool) -> None:

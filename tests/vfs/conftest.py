@@ -163,6 +163,9 @@ class Os:
     def fsync(self, fd):
         self.fs.fsync(fd)
 
+    def fsyncdir(self, path):
+        self.fs.fsyncdir(path)
+
     def ftruncate(self, fd, size):
         self.fs.ftruncate(fd, size)
 
