@@ -76,6 +76,11 @@ class Cancel:
         if self.is_cancelled:
             raise TransferCancelled("aborted" if self.is_abort else "cancelled, and kept")
 
+    def raised(self) -> bool:
+        """Do `check`, for those who ask, and would raise an error of their own."""
+        self.check()
+        return False
+
     def pause(self, seconds: float) -> None:
         """Wait, looking all the while. TransferCancelled."""
         until = time.monotonic() + seconds

@@ -9,13 +9,13 @@ Threads: a copy belongs to the thread that runs it; its parts are asked for by t
 its own, which have ended when `run` returns.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ossfs.errors import Damaged, PreconditionFailed, TransferCancelled, TransferError
 from ossfs.extents import Extent
-from ossfs.store.api import Headers, ObjectInfo, ObjectStore, Part, Stored
+from ossfs.store.api import Headers, ObjectInfo, ObjectStore, Part, Stored, kept_class
 from ossfs.store.interrupts import serving
 from ossfs.transfer.describing import described
 from ossfs.transfer.events import PartEvent, TransferEvent
@@ -50,7 +50,7 @@ class ObjectCopy:
         target = store.copying_from(source.name, version_id=options.version_id)
         self._store = self._headers.applied(target) if self._headers else target
         self._key = key
-        self._source = source
+        self._source = self._headers.of_source(source) if self._headers else source
         self._source_key = source_key
         self._options = options
         self._hooks = hooks.own()
@@ -106,7 +106,8 @@ class ObjectCopy:
                 self._source_key,
                 self._key,
                 if_match=info.etag,
-                headers=self._headers.of_object if self._headers else None,
+                headers=self._headers_of(info) if self._headers else None,
+                storage_class=self._class_of(info),
                 forbid_overwrite=self._options.forbid_overwrite,
             )
         except Exception as error:
@@ -159,7 +160,7 @@ class ObjectCopy:
             checkpoint=checkpoint,
             opened=lambda: self._opened(info, checkpoint),
             on_part=count,
-            is_cancelled=self._is_cancelled,
+            is_cancelled=self._hooks.cancel.raised,
             is_current=lambda _: True,  # the version is pinned: its bytes do not change
             forbid_overwrite=self._options.forbid_overwrite,
             window=max(1, threads),
@@ -177,10 +178,16 @@ class ObjectCopy:
         return replace(self._result(info, stored), upload_id=upload_id, parts_resumed=resumed)
 
     def _headers_of(self, info: ObjectInfo) -> Headers:
-        """Return what goes with the copy; as with one request, its class is not the source's."""
-        if self._headers:
-            return self._headers.of_object
-        return replace(info.headers, storage_class="")
+        """Return what goes with the copy."""
+        headers = self._headers.of_object if self._headers else info.headers
+        return replace(headers, storage_class=self._class_of(info))
+
+    def _class_of(self, info: ObjectInfo) -> str:
+        """Return the copy's class, which no store takes over by itself; empty: as it has it."""
+        if self._options.storage_class is not None:
+            return self._options.storage_class
+        is_said = self._headers is not None and self._headers.says("storage-class")
+        return "" if is_said else kept_class(info.storage_class)
 
     def _pieces(self, info: ObjectInfo, part_size: int) -> Iterator["_WatchedCopy"]:
         for number, extent in spans(Extent(0, info.size), part_size):
@@ -205,12 +212,8 @@ class ObjectCopy:
     def _opened(self, info: ObjectInfo, checkpoint: Checkpoint) -> str:
         return self._teller.opened(self._store, checkpoint, self._key, self._headers_of(info))
 
-    def _is_cancelled(self) -> bool:
-        self._hooks.cancel.check()
-        return False
-
     def _plan(self, info: ObjectInfo, part_size: int) -> CopyPlan:
-        given: Mapping[str, str] = self._options.headers or {}
+        given = dict(self._options.headers or {})
         return CopyPlan(
             operation="copy",
             place=self._store.place,
@@ -221,7 +224,7 @@ class ObjectCopy:
             version_id=self._options.version_id or "",
             size=info.size,
             etag=info.etag,
-            said=digest_of(given),
+            said=digest_of(given | {"class": self._class_of(info)}),
             part_size=part_size,
         )
 

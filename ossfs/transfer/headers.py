@@ -60,6 +60,22 @@ class SortedHeaders:
     """Method of `ObjectStore` → what its requests say besides."""
     forbid_overwrite: bool = False
 
+    def says(self, name: str) -> bool:
+        """Say whether one of the headers is `name`, whatever the store's prefix."""
+        return any(one.endswith(f"-{name}") for said in self.said.values() for one in said.headers)
+
+    def of_source(self, store: ObjectStore) -> ObjectStore:
+        """Return the bucket a copy is made from, asked by who pays and with the source's key."""
+        named = {name: value for said in self.said.values() for name, value in said.headers.items()}
+        said = {}
+        for name, value in named.items():
+            prefix, mark, rest = name.partition("copy-source-server-side")
+            if mark:
+                said[f"{prefix}server-side{rest}"] = value
+            elif name.endswith("-request-payer"):
+                said[name] = value
+        return store.saying({"head": Said(said), "get": Said(said)}) if said else store
+
     def applied(self, store: ObjectStore) -> ObjectStore:
         """Return the bucket whose requests say so. InvalidOption: another store's words."""
         prefix = PREFIXES.get(store.place.partition(":")[0], "")

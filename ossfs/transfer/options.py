@@ -100,6 +100,8 @@ class CopyOptions:
 
     headers: Mapping[str, str] | None = None
     """They replace those of the source; None: the source's are kept."""
+    storage_class: str | None = None
+    """Of the copy; None: the source's, if that is no archive; empty: as the bucket has it."""
     version_id: str | None = None
     """Another version of the source than the current one."""
     if_match: str | None = None

@@ -219,6 +219,7 @@ def resumable_copy(
     source: ObjectStore | None = None,
     store: ResumableStore | None = None,
     headers: Mapping[str, str] | None = None,
+    storage_class: str | None = None,
     version_id: str | None = None,
     if_match: str | None = None,
     conditions: Conditions | None = None,
@@ -239,6 +240,8 @@ def resumable_copy(
 
     `source`         the bucket that `source_key` is in, if it is another one of that store
     `headers`        replace those of the source; None: these are kept
+    `storage_class`  as the store words it; None: what the headers say, else the source's, if
+                     its bytes can be read at once there; empty: as the bucket has it
     `version_id`, `if_match`, `conditions`  of the source
     `multipart_threshold`  bytes from which on it is copied in parts; None: as many as the
                      store copies in one request
@@ -248,6 +251,7 @@ def resumable_copy(
     """
     options = CopyOptions(
         headers=headers,
+        storage_class=storage_class,
         version_id=version_id,
         if_match=if_match,
         conditions=conditions or Conditions(),

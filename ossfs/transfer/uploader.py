@@ -197,7 +197,7 @@ class FileUpload:
             checkpoint=checkpoint,
             opened=lambda: self._opened(checkpoint),
             on_part=self._count,
-            is_cancelled=self._is_cancelled,
+            is_cancelled=self._hooks.cancel.raised,
             before_complete=before_complete,
             is_current=lambda _: not self._options.verify,
             forbid_overwrite=self._forbids_overwrite(),
@@ -229,10 +229,6 @@ class FileUpload:
         if part.number not in self._sent:
             self._resumed += 1
             self._progress.there(part.size)
-
-    def _is_cancelled(self) -> bool:
-        self._hooks.cancel.check()
-        return False
 
     def _send(self, piece: SentPiece, store: ObjectStore, key: str, upload_id: str) -> Part:
         """Send a part; called by its thread."""

@@ -161,6 +161,23 @@ def test_copies_inside_the_store(ossfs, url, tree, seen, emulator):
     assert 0 == emulator.requests("GetObject") == emulator.requests("PutObject")
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"), [((), "IA"), (("--storage-class", "Standard"), "Standard")]
+)
+def test_the_class_of_copies(ossfs, oss, tmp_path, options, expected):
+    """That of their sources, unless it is said."""
+    (tmp_path / "f").write_bytes(CONTENT)
+    ossfs("cp", "--storage-class", "IA", tmp_path / "f", f"{oss}/p/a")
+
+    ossfs("cp", *options, f"{oss}/p/a", f"{oss}/one")
+    ossfs("cp", "-r", *options, f"{oss}/p/", f"{oss}/q/")
+
+    for key in ("one", "q/a"):
+        assert (
+            expected == json.loads(ossfs("stat", "--json", f"{oss}/{key}")[1])[0]["storage_class"]
+        )
+
+
 def test_a_dry_run(ossfs, oss, tree, seen, tmp_path):
     """Says what would be done, and does nothing."""
     code, out, _ = ossfs("cp", "-rn", tree, f"{oss}/p")

@@ -19,6 +19,7 @@ from ossfs.transfer.events import TransferEventType as Type
 from ossfs.transfer.resumable import resumable_copy
 
 PARTS = 5
+PARTLY = {"multipart_threshold": 1}
 
 
 @pytest.fixture
@@ -63,13 +64,60 @@ def test_other_headers(bucket, copy):
 
 
 @pytest.mark.parametrize("threshold", [1, None])
-def test_a_copy_is_in_the_class_of_new_objects(bucket, copy, threshold):
-    """It is a new object, whatever the source is in, by one request and in parts."""
-    bucket.put_plain("a", CONTENT, storage_class="IA")
+@pytest.mark.parametrize(
+    ("of_source", "options", "expected"),
+    [
+        ("IA", {}, "IA"),
+        ("IA", {"headers": {"content-type": "text/y"}}, "IA"),
+        ("IA", {"storage_class": ""}, "Standard"),
+        ("Standard", {"storage_class": "IA"}, "IA"),
+        ("Archive", {}, "Standard"),  # the copy could not be read
+    ],
+)
+def test_the_class_of_a_copy(bucket, copy, threshold, of_source, options, expected):
+    """As the source's, where its bytes can be read at once, or as it is said."""
+    bucket.put_plain("a", CONTENT, storage_class=of_source)
 
-    copy(multipart_threshold=threshold)
+    copy(multipart_threshold=threshold, **options)
 
-    assert ("IA", "Standard") == (bucket.head("a").storage_class, bucket.head("b").storage_class)
+    assert expected == bucket.head("b").storage_class
+
+
+def test_a_header_says_the_class_of_a_copy(emulator, bucket_name, seen):
+    """It counts more than the source's."""
+    with ossfs.connect(
+        f"oss://{bucket_name}", endpoint=emulator.endpoint, access_key_id=emulator.key_id,
+        access_key_secret=emulator.secret,
+    ) as bucket:  # fmt: skip
+        ossfs.put_object(bucket, "a", CONTENT, headers={"x-oss-storage-class": "IA"})
+        for name, options in (
+            ("kept", {}),
+            ("said", {"headers": {"X-Oss-Storage-Class": "Standard"}}),
+            ("said parts", {"headers": {"X-Oss-Storage-Class": "Standard"}} | PARTLY),
+            ("kept parts", PARTLY),
+        ):
+            ossfs.resumable_copy(bucket, name, "a", checkpoint=False, **options)
+            wanted = "Standard" if name.startswith("said") else "IA"
+            assert wanted == bucket.head(name).storage_class, name
+
+
+def test_who_pays_is_said_of_the_source_too(oss, kept, monkeypatch):
+    """And the key that it is encrypted with; not what is about the copy."""
+    said = {}
+    monkeypatch.setattr(type(oss), "saying", lambda self, more: said.update(more) or self)
+    oss.put_plain("a", CONTENT)
+
+    resumable_copy(
+        oss, "b", "a", store=kept,
+        headers={
+            "x-oss-request-payer": "requester", "x-oss-storage-class": "IA",
+            "x-oss-copy-source-server-side-encryption-customer-key": "K",
+        },
+    )  # fmt: skip
+
+    assert {
+        "x-oss-request-payer": "requester", "x-oss-server-side-encryption-customer-key": "K",
+    } == said["head"].headers  # fmt: skip
 
 
 def test_killed_at_every_step(bucket, copy, points, remembered):

@@ -102,6 +102,7 @@ class Buckets:
         self._stack = ExitStack()
         self._config: MountConfig | None = None
         self._open: dict[tuple[str, str], ObjectStore] = {}
+        self._classes: dict[tuple[str, str], str | None] = {}
 
     def __enter__(self) -> "Buckets":  # noqa: PYI034  # Self needs Python 3.11
         return self
@@ -113,12 +114,18 @@ class Buckets:
         """Return the options of the bucket that was opened first, for messages."""
         return self._config
 
+    def class_in(self, place: Remote) -> str | None:
+        """Return the class that the options want of new objects in a bucket; None: any."""
+        self.of(place)
+        return self._classes[place.scheme, place.bucket]
+
     def of(self, place: Remote) -> ObjectStore:
         """Return the bucket of a key. InvalidOption."""
         name = place.scheme, place.bucket
         if name not in self._open:
             config = config_of(f"{place.scheme}://{place.bucket}", self._flags)
             self._config = self._config or config
+            self._classes[name] = config.objects.storage_class
             opening = opened(config, connections=self._connections)
             self._open[name] = self._stack.enter_context(opening)
         return self._open[name]

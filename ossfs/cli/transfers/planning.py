@@ -103,7 +103,7 @@ class Planning:
                 raise NotSupported(
                     f"{source} is in another store than {target}; copy it by way of a local file"
                 )
-            return Copy(source, target, store, to, info)
+            return Copy(source, info, target, store, to, self.buckets.class_in(target))
         assert isinstance(self.target, Local)  # noqa: S101  # pipes have a way of their own
         if is_below and not is_file_name(found.name):
             if found.size or not found.name.endswith("/"):  # else it is a folder's own marker
@@ -111,7 +111,7 @@ class Planning:
             return None
         is_inside = is_below or self._is_into_folder()
         path = self.target.path / found.name if is_inside else self.target.path
-        return Download(source, path, store, info)
+        return Download(source, info, path, store)
 
     def _remote_for(self, name: str) -> Remote:
         return self._remote_below(name) if self._is_into_folder() else self._target()

@@ -63,12 +63,10 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
-    """A key to a local file."""
+class _OfObject:
+    """What is done with an object, which `known` describes as a listing does, or HEAD."""
 
     source: Remote
-    target: Path
-    store: ObjectStore
     known: ObjectInfo
 
     @property
@@ -80,6 +78,14 @@ class Download:
     def stamp(self) -> str:
         """What tells versions of the source apart."""
         return self.known.etag
+
+
+@dataclass(frozen=True, slots=True)
+class Download(_OfObject):
+    """A key to a local file."""
+
+    target: Path
+    store: ObjectStore
 
     @property
     def words(self) -> tuple[str, str, str]:
@@ -105,24 +111,14 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(_OfObject):
     """A key to another one, inside of the store."""
 
-    source: Remote
     target: Remote
     from_store: ObjectStore
     store: ObjectStore
-    known: ObjectInfo
-
-    @property
-    def size(self) -> int:
-        """Bytes of the object."""
-        return self.known.size
-
-    @property
-    def stamp(self) -> str:
-        """What tells versions of the source apart."""
-        return self.known.etag
+    storage_class: str | None = None
+    """What the options of the target's bucket say; None: nothing."""
 
     @property
     def words(self) -> tuple[str, str, str]:
@@ -133,6 +129,7 @@ class Copy:
         """Do it."""
         options = CopyOptions(
             headers=how.headers or None,
+            storage_class=self.storage_class,
             version_id=how.version_id,
             num_threads=how.threads,
             checkpoint=how.is_resumed,
