@@ -550,6 +550,118 @@ def test_sync_sees_changes(ossfs, oss, tree, seen):
     assert bytes(102) == seen.get("p/sub/c.txt")
 
 
+def age(folder, seconds):
+    """Make all files below older."""
+    for one in folder.rglob("*"):
+        if one.is_file():
+            then = one.stat().st_mtime - seconds
+            os.utime(one, (then, then))
+
+
+@pytest.mark.parametrize("size", [1024, 12 * MIB])
+@pytest.mark.parametrize("behind_s", [0, -1, -2])
+def test_sync_sees_changes_of_the_same_seconds(
+    ossfs, url, tmp_path, seen, emulator, size, behind_s
+):
+    """Of the same size, and no newer than the object, as far as stores tell times."""
+    (tmp_path / "tree").mkdir()
+    file = tmp_path / "tree" / "f"
+    file.write_bytes(bytes(size))
+    ossfs("sync", tmp_path / "tree", f"{url}/p")
+    (found,) = json.loads(ossfs("stat", "--json", f"{url}/p/f")[1])
+    changed_ns = found["modified_ns"] + behind_s * 10**9
+    os.utime(file, ns=(changed_ns, changed_ns))
+
+    err = ossfs("sync", tmp_path / "tree", f"{url}/p")[2]
+    assert "0 files" in err
+    assert "1 were there already" in err
+    file.write_bytes(bytes(size - 1) + b"x")
+    os.utime(file, ns=(changed_ns, changed_ns))
+    assert "1 file " in ossfs("sync", tmp_path / "tree", f"{url}/p")[2]
+    assert file.read_bytes() == seen.get("p/f")
+
+
+def test_sync_does_not_look_at_what_is_clearly_older(ossfs, oss, tree, emulator, seen):
+    """Nor at what was compared by its MD5, which the listing tells: one request in all."""
+    ossfs("sync", tree, f"{oss}/p")
+    emulator.reset_stats()
+    assert "5 were there already" in ossfs("sync", tree, f"{oss}/p")[2]
+    assert 1 == emulator.requests()
+
+    age(tree, 10)
+    content = (tree / "a.txt").read_bytes()
+    times = (tree / "a.txt").stat()
+    (tree / "a.txt").write_bytes(content[::-1])
+    os.utime(tree / "a.txt", ns=(times.st_mtime_ns, times.st_mtime_ns))
+    emulator.reset_stats()
+    assert "were there" not in ossfs("sync", tree, f"{oss}/p")[2]
+    assert 1 == emulator.requests()
+    assert content == seen.get("p/a.txt")
+
+
+def test_sync_sees_an_object_that_was_replaced_in_the_second_it_was_fetched(
+    ossfs, url, tmp_path, seen
+):
+    """The file that came has the time of the object then, which is that of the object now."""
+    seen.put("p/f", b"one")
+    ossfs("sync", f"{url}/p", tmp_path / "back")
+    assert "were there already" in ossfs("sync", f"{url}/p", tmp_path / "back")[2]
+    seen.put("p/f", b"two")
+    (found,) = json.loads(ossfs("stat", "--json", f"{url}/p/f")[1])
+    os.utime(tmp_path / "back" / "f", ns=(found["modified_ns"],) * 2)
+
+    assert "1 file " in ossfs("sync", f"{url}/p", tmp_path / "back")[2]
+    assert b"two" == (tmp_path / "back" / "f").read_bytes()
+
+
+def test_sync_sees_an_object_that_was_replaced_in_the_second_it_was_copied(ossfs, url, seen):
+    """By the ETags of both listings, where these are MD5s."""
+    seen.put("p/f", b"one")
+    ossfs("sync", f"{url}/p", f"{url}/q")
+    seen.put("q/f", b"two")  # as if the source had been
+    assert "1 file " in ossfs("sync", f"{url}/p", f"{url}/q")[2]
+
+    assert b"one" == seen.get("q/f")
+
+
+def test_sync_by_checksum_asks_only_where_the_listing_does_not_tell(ossfs, oss, tree, emulator):
+    """MD5s are in the listing; times do not matter."""
+    ossfs("sync", tree, f"{oss}/p")
+    age(tree, 1000)
+    emulator.reset_stats()
+
+    assert "5 were there already" in ossfs("sync", "--checksum", tree, f"{oss}/p")[2]
+
+    assert 1 == emulator.requests()
+
+
+@pytest.mark.parametrize("source", ["nothing/here", "p/typo/"])
+def test_sync_of_nothing_deletes_nothing(ossfs, oss, seen, tmp_path, source):
+    """A prefix that was mistyped would empty the target."""
+    seen.put("p/x", b"x")
+    (tmp_path / "f").write_bytes(b"x")
+
+    code, _, err = ossfs("sync", "--delete", f"{oss}/{source}", tmp_path)
+
+    assert (1, True) == (code, (tmp_path / "f").exists())
+    assert "nothing is there" in err
+
+
+@pytest.mark.parametrize("command", [("cp", "-r"), ("sync",)])
+@pytest.mark.parametrize(
+    ("source", "target"), [("p", "p/q"), ("p/", "p/q/"), ("", "q"), ("p", "p/p")]
+)
+def test_a_folder_is_not_copied_into_itself(ossfs, oss, seen, command, source, target):
+    """What was copied would be found, and copied again."""
+    seen.put("p/x", b"x")
+
+    code, _, err = ossfs(*command, f"{oss}/{source}", f"{oss}/{target}")
+
+    assert (2, ["p/x"]) == (code, seen.keys())
+    assert "is inside of" in err
+    assert 0 == ossfs(*command, f"{oss}/p", f"{oss}/pp/q")[0]  # is beside it
+
+
 @pytest.mark.parametrize("options", [[], ["--delete"], ["--delete", "-n"]])
 def test_sync_deletes_only_when_asked(ossfs, oss, tree, seen, tmp_path, options):
     """In a bucket and in a folder; never on a dry run."""

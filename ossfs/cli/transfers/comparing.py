@@ -1,8 +1,9 @@
 """
 Whether a target has the bytes of its source already.
 
-By size first, which costs nothing; then by CRC-64, or where a store keeps none by the MD5
-that its ETag is, if it is one. What cannot be told is taken for different.
+By size first, which costs nothing; then by CRC-64, or where a store keeps none by the MD5,
+or the MD5 of the MD5s of its parts, that its ETag is. What cannot be told is taken for
+different.
 
 Threads: functions; they read files and ask the store.
 """
@@ -17,23 +18,30 @@ from ossfs.errors import NoSuchKey
 from ossfs.store.api import ObjectInfo, ObjectStore
 
 _MD5 = re.compile(r"[0-9a-fA-F]{32}")
+_OF_PARTS = re.compile(r"([0-9a-fA-F]{32})-(\d+)")
+PART_SIZES = [size << 20 for size in (5, 8, 10, 15, 16, 20, 32, 64, 100, 128)]
+"""Those of ossfs, of a mount (8), of the AWS tools (8), rclone (5), s3cmd (15), TOS's SDK (20) …"""
 AT_ONCE = 1 << 20
 
 
-def has_same_bytes(task: Task) -> bool:
-    """Say whether the target of a task is known to be what its source is. OSError, StoreError."""
+def has_same_bytes(task: Task, there: ObjectInfo | None = None) -> bool:
+    """
+    Say whether the target of a task is known to be what its source is. OSError, StoreError.
+
+    What a listing says of the target may be given: an MD5 that fits spares the request.
+    """
     match task:
         case Upload():
-            return _is_file(task.source, task.size, _head(task.store, task.target.key))
+            return _is_file(task.source, task.size, task.store, task.target.key, there)
         case Download():
             if not task.target.is_file() or task.target.stat().st_size != task.size:
                 return False
-            info = _head(task.store, task.source.key)
-            return _is_file(task.target, task.size, info)
+            return _is_file(task.target, task.size, task.store, task.source.key, task.known)
         case Copy():
-            return _are_same(
-                _head(task.from_store, task.source.key), _head(task.store, task.target.key)
-            )
+            if there is not None and _md5_in(there) and _md5_in(there) == _md5_in(task.known):
+                return True
+            source = _described(task.from_store, task.source.key, task.known)
+            return _are_same(source, _head(task.store, task.target.key))
 
 
 def _head(store: ObjectStore, key: str) -> ObjectInfo | None:
@@ -43,12 +51,53 @@ def _head(store: ObjectStore, key: str) -> ObjectInfo | None:
         return None
 
 
-def _is_file(path: Path, size: int, info: ObjectInfo | None) -> bool:
+def _described(store: ObjectStore, key: str, known: ObjectInfo) -> ObjectInfo | None:
+    """Return what is known of an object if that was not only a listing's, else ask."""
+    is_all = known.crc64 is not None or known.version_id is not None
+    return known if is_all else _head(store, key)
+
+
+def _md5_in(info: ObjectInfo) -> str:
+    """Return the MD5 that an ETag is, as far as it can be one; empty: it cannot."""
+    is_whole = info.object_type in {"", "Normal"} and _MD5.fullmatch(info.etag)
+    return info.etag.lower() if is_whole else ""
+
+
+def _is_file(path: Path, size: int, store: ObjectStore, key: str, known: ObjectInfo | None) -> bool:
+    if known is not None and known.size == size and known.crc64 is None and _has_md5(path, known):
+        return True
+    info = _head(store, key) if known is None else _described(store, key, known)
     if info is None or info.size != size:
         return False
     if info.crc64 is not None:
         return info.crc64 == _crc64_of(path)
-    return bool(_MD5.fullmatch(info.etag)) and info.etag.lower() == _md5_of(path)
+    return _has_md5(path, info) or _has_md5_of_parts(path, info)
+
+
+def _has_md5_of_parts(path: Path, info: ObjectInfo) -> bool:
+    """Say whether an ETag is what S3 makes of the MD5s of parts of a usual size."""
+    match = _OF_PARTS.fullmatch(info.etag)
+    if match is None or info.crc64 is not None:
+        return False
+    count = int(match[2])
+    sizes = [size for size in PART_SIZES if -(-info.size // size) == count]
+    return any(_md5_of_parts(path, size) == match[1].lower() for size in sizes)
+
+
+def _md5_of_parts(path: Path, part_size: int) -> str:
+    whole = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        for _ in range(0, path.stat().st_size, part_size):
+            digest, left = hashlib.md5(usedforsecurity=False), part_size
+            while left and (data := file.read(min(left, AT_ONCE))):
+                digest.update(data)
+                left -= len(data)
+            whole.update(digest.digest())
+    return whole.hexdigest()
+
+
+def _has_md5(path: Path, info: ObjectInfo) -> bool:
+    return bool(_md5_in(info)) and _md5_in(info) == _md5_of(path)
 
 
 def _are_same(one: ObjectInfo | None, other: ObjectInfo | None) -> bool:

@@ -14,12 +14,13 @@ from ossfs.cli.transfers import flags as shared
 from ossfs.cli.transfers.comparing import has_same_bytes
 from ossfs.cli.transfers.ends import Buckets, End, Pipe, Remote, end_of
 from ossfs.cli.transfers.finding import objects_below
+from ossfs.cli.transfers.moving import Moving
 from ossfs.cli.transfers.planning import Planning
 from ossfs.cli.transfers.runlog import RunLog
 from ossfs.cli.transfers.running import INTERRUPTED, Outcome, Run
 from ossfs.cli.transfers.selecting import Selection
 from ossfs.cli.transfers.showing import View
-from ossfs.cli.transfers.tasks import Download, How, Task
+from ossfs.cli.transfers.tasks import Download, Task
 from ossfs.cli.wording import size_text
 from ossfs.errors import InvalidOption, TransferCancelled
 from ossfs.transfer.stream_download import download_to_stream
@@ -43,13 +44,6 @@ def copy_command(
     exclude: tuple[str, ...],
     dry_run: bool,
     quiet: bool,
-    jobs: int,
-    threads: int,
-    part_size: int,
-    limit_rate: int | None,
-    resume: bool,
-    checksum: bool,
-    headers: tuple[str, ...],
     **flags: Any,
 ) -> None:
     """
@@ -66,27 +60,14 @@ def copy_command(
     command line was wrong; 130 interrupted.
     """
     selection = shared.selection_of(include, exclude, is_recursive=recursive)
-    how = How(
-        threads=threads,
-        part_size=part_size,
-        is_resumed=resume,
-        headers=shared.headers_of(headers),
-        forbid_overwrite=no_clobber,
-        version_id=version_id,
-    )
+    moving = Moving.taken(flags)
     ends = [end_of(word) for word in sources]
     to = end_of(target)
     if version_id is not None and (recursive or not isinstance(ends[0], Remote) or ends[1:]):
         raise InvalidOption("--version-id is about a single object")
-    with Buckets(flags, connections=jobs * threads) as buckets, View(is_quiet=quiet) as view:
-        run = Run(
-            how,
-            jobs,
-            view,
-            shared.limiter_of(limit_rate),
-            config=buckets.config,
-            is_same=has_same_bytes if checksum else None,
-        )
+    with Buckets(flags, connections=moving.connections) as buckets, View(is_quiet=quiet) as view:
+        run = moving.run(buckets, view, forbid_overwrite=no_clobber, version_id=version_id)
+        run.is_same = has_same_bytes if moving.checksum else None
         if isinstance(to, Pipe) or any(isinstance(end, Pipe) for end in ends):
             sys.exit(_piped(ends, to, buckets, run))
         planning = Planning(
@@ -98,8 +79,8 @@ def copy_command(
         words = ["cp", *map(_whole, ends), _whole(to), *include, "/", *exclude]
         is_logged = recursive or len(ends) > 1
         with contextlib.ExitStack() as stack:
-            if is_logged and resume:
-                run.log = stack.enter_context(contextlib.closing(RunLog(how.kept, words)))
+            if is_logged and moving.resume:
+                run.log = stack.enter_context(contextlib.closing(RunLog(run.how.kept, words)))
                 run.is_there = Presence(to, buckets).has
             began = time.monotonic()
             outcome = run.run(planning.tasks())

@@ -24,7 +24,14 @@ class Found:
     name: str
     size: int
     modified_ns: int
+    changed_ns: int = 0
+    """Of a file: when its bytes or attributes were changed last, which nobody can set."""
     known: ObjectInfo | None = None
+
+    @property
+    def written_ns(self) -> int:
+        """When it had these bytes, at the latest."""
+        return max(self.modified_ns, self.changed_ns)
 
 
 def files_below(
@@ -61,7 +68,7 @@ def _below(
             leave_out(name, error.strerror or str(error))
             continue
         if stat.S_ISREG(status.st_mode):
-            yield Found(name, status.st_size, status.st_mtime_ns)
+            yield Found(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         else:
             leave_out(name, "not a regular file")
 
@@ -74,7 +81,7 @@ def objects_below(store: ObjectStore, prefix: str, selection: Selection) -> Iter
         for one in page.objects:
             name = one.key[len(prefix) :]
             if selection.takes(name):
-                yield Found(name, one.size, one.modified_ns, info_of(one))
+                yield Found(name, one.size, one.modified_ns, known=info_of(one))
         token = page.next_token
         if token is None:
             return

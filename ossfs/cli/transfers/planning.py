@@ -32,6 +32,7 @@ class Planning:
     def check(self) -> None:
         """Refuse what can be seen to be wrong before anything is done. InvalidOption."""
         for source in self.sources:
+            self._check_apart(source)
             if isinstance(source, Local) and isinstance(self.target, Local):
                 raise InvalidOption(f"{source} and {self.target} are both local: use cp")
             if isinstance(source, Local):
@@ -40,6 +41,16 @@ class Planning:
                 raise InvalidOption(f"{source} is a folder: add -r for all that is below it")
         if isinstance(self.target, Local) and len(self.sources) > 1 and not self._is_into_folder():
             raise InvalidOption(f"{self.target}: several sources need a directory as their target")
+
+    def _check_apart(self, source: End) -> None:
+        """Refuse to copy a folder into itself: what is copied would be found and copied again."""
+        target = self.target
+        if not (isinstance(source, Remote) and isinstance(target, Remote) and self.is_recursive):
+            return
+        is_inside = target.folder.startswith(source.folder)
+        is_same_bucket = (source.scheme, source.bucket) == (target.scheme, target.bucket)
+        if is_same_bucket and is_inside and target.folder != source.folder:
+            raise InvalidOption(f"{target} is inside of {source}")
 
     def _check_local(self, source: Local) -> None:
         if not source.path.exists():
@@ -71,14 +82,13 @@ class Planning:
 
     def _upload(self, source: Local, found: Found, target: Remote) -> Upload:
         store = self.buckets.of(target)
-        stamp = f"{found.size} {found.modified_ns}"
-        return Upload(source.path, target, store, found.size, stamp)
+        return Upload(source.path, target, store, found.size, found.modified_ns)
 
     def _from_remote(self, source: Remote) -> Iterator[Task]:
         store = self.buckets.of(source)
         if not self.is_recursive:
             info = store.head(source.key, version_id=self.version_id)
-            found = Found(source.name, info.size, info.modified_ns, info)
+            found = Found(source.name, info.size, info.modified_ns, known=info)
             task = self._to(source, found, is_below=False)
             if task is not None:
                 yield task

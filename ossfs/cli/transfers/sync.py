@@ -10,19 +10,17 @@ from typing import Any
 import click
 
 from ossfs.cli.transfers import flags as shared
-from ossfs.cli.transfers.comparing import has_same_bytes
 from ossfs.cli.transfers.cp import tell, would
 from ossfs.cli.transfers.ends import Buckets, End, Local, Pipe, Remote, end_of
 from ossfs.cli.transfers.finding import Found, files_below, objects_below
+from ossfs.cli.transfers.moving import Moving
 from ossfs.cli.transfers.planning import Planning
 from ossfs.cli.transfers.rm import deleting
 from ossfs.cli.transfers.running import Run
 from ossfs.cli.transfers.selecting import Selection
 from ossfs.cli.transfers.showing import View
-from ossfs.cli.transfers.tasks import Download, How, Task, Upload
+from ossfs.cli.transfers.wanting import Wanted
 from ossfs.errors import InvalidOption
-
-SECOND_NS = 1_000_000_000
 
 
 @click.command("sync", short_help="Make a folder what another one is.")
@@ -41,22 +39,15 @@ def sync_command(
     exclude: tuple[str, ...],
     dry_run: bool,
     quiet: bool,
-    jobs: int,
-    threads: int,
-    part_size: int,
-    limit_rate: int | None,
-    resume: bool,
-    checksum: bool,
-    headers: tuple[str, ...],
     **flags: Any,
 ) -> None:
     """
     Make the folder TARGET what the folder SOURCE is; one of them is in a bucket, or both.
 
     A file is moved when the target does not have it, when the sizes differ, or when the
-    source is newer; with --checksum, when the bytes differ. Downloads get the times of their
-    objects. What SOURCE does not have is left alone, or with --delete deleted, as far as
-    --include and --exclude choose it.
+    source is newer; where both are of the same two seconds, and with --checksum always, when
+    the bytes differ. Downloads get the times of their objects. What SOURCE does not have is
+    left alone, or with --delete deleted, as far as --include and --exclude choose it.
 
     Exit codes: as of cp.
     """
@@ -64,22 +55,9 @@ def sync_command(
     if isinstance(ends[0], Local) and not ends[0].path.is_dir():
         raise InvalidOption(f"{source} is not a directory")
     selection = Selection(include, exclude)
-    how = How(
-        threads=threads,
-        part_size=part_size,
-        is_resumed=resume,
-        headers=shared.headers_of(headers),
-        keep_times=True,
-    )
-    with Buckets(flags, connections=jobs * threads) as buckets, View(is_quiet=quiet) as view:
-        run = Run(
-            how,
-            jobs,
-            view,
-            shared.limiter_of(limit_rate),
-            config=buckets.config,
-            is_same=has_same_bytes if checksum else None,
-        )
+    moving = Moving.taken(flags)
+    with Buckets(flags, connections=moving.connections) as buckets, View(is_quiet=quiet) as view:
+        run = moving.run(buckets, view, keep_times=True)
 
         def leave_out(name: str, why: str) -> None:
             if why != "there is nothing below it":
@@ -88,18 +66,31 @@ def sync_command(
         planning = Planning([ends[0]], ends[1], buckets, selection, True, leave_out)
         planning.check()
         there = {one.name: one for one in _found(ends[1], buckets, selection)}
-        wanted = Wanted(planning, ends[1], there, is_compared=checksum, is_size_enough=size_only)
+        wanted = Wanted(
+            planning, ends[1], there, is_compared=moving.checksum, is_size_enough=size_only
+        )
+        run.is_same = wanted.is_same
         began = time.monotonic()
         if dry_run:
             would(wanted.tasks(), run)
         else:
             run.run(wanted.tasks())
         is_whole = not (run.outcome.failed or run.outcome.signal)
-        if is_deleting and is_whole:
+        if is_deleting and is_whole and _is_there(ends[0], buckets, run):
             _delete(ends[1], sorted(there.keys() - wanted.names), buckets, run, is_dry=dry_run)
     if not quiet and not dry_run:
         tell(run.outcome, time.monotonic() - began)
     sys.exit(run.outcome.exit_code)
+
+
+def _is_there(source: End, buckets: Buckets, run: Run) -> bool:
+    """Say whether there is a source at all: a prefix that was mistyped would empty the target."""
+    if isinstance(source, Remote) and source.key:
+        page = buckets.of(source).list(source.folder, max_keys=1)
+        if not page.objects:
+            run.left_out(str(source), "nothing is there, so nothing is deleted either")
+            return False
+    return True
 
 
 def _folder(end: End) -> End:
@@ -115,57 +106,6 @@ def _found(end: End, buckets: Buckets, selection: Selection) -> Iterator[Found]:
         yield from objects_below(buckets.of(end), end.folder, selection)
     elif isinstance(end, Local) and end.path.is_dir():
         yield from files_below(end.path, selection, lambda *_: None)
-
-
-class Wanted:
-    """Which tasks of a plan are needed, when `there` is at the target already."""
-
-    def __init__(
-        self,
-        planning: Planning,
-        target: End,
-        there: dict[str, Found],
-        *,
-        is_compared: bool,
-        is_size_enough: bool,
-    ) -> None:
-        self._planning = planning
-        self._target = target
-        self._there = there
-        self._is_compared = is_compared
-        self._is_size_enough = is_size_enough
-        self.names: set[str] = set()
-        """Of all that the source has, as far as they were looked at."""
-
-    def tasks(self) -> Iterator[Task]:
-        """Yield those that are needed."""
-        for task in self._planning.tasks():
-            if self.differs(task):
-                yield task
-
-    def differs(self, task: Task) -> bool:
-        """Say whether a task is needed, by sizes and times, or by the bytes."""
-        name = self._name(task)
-        self.names.add(name)
-        found = self._there.get(name)
-        if found is None or found.size != task.size:
-            return True
-        if self._is_compared:  # by who does it, several side by side
-            return True
-        if self._is_size_enough:
-            return False
-        # Stores know whole seconds only: of the same second, the target is not the older one.
-        return self._modified_ns(task) // SECOND_NS > found.modified_ns // SECOND_NS
-
-    def _name(self, task: Task) -> str:
-        if isinstance(task, Download):
-            assert isinstance(self._target, Local)  # noqa: S101  # so are targets of downloads
-            return task.target.relative_to(self._target.path).as_posix()
-        assert isinstance(self._target, Remote)  # noqa: S101  # so are the others
-        return task.target.key[len(self._target.folder) :]
-
-    def _modified_ns(self, task: Task) -> int:
-        return int(task.stamp.split()[1]) if isinstance(task, Upload) else task.known.modified_ns
 
 
 def _delete(end: End, names: list[str], buckets: Buckets, run: Run, *, is_dry: bool) -> None:

@@ -41,8 +41,12 @@ class Upload:
     target: Remote
     store: ObjectStore
     size: int
-    stamp: str
-    """What tells versions of the source apart."""
+    modified_ns: int
+
+    @property
+    def stamp(self) -> str:
+        """What tells versions of the source apart."""
+        return f"{self.size} {self.modified_ns}"
 
     @property
     def words(self) -> tuple[str, str, str]:
