@@ -295,6 +295,7 @@ def _tree(config: MountConfig, parts: Parts, attributes: KeptAttributes) -> Tree
     posix, cache = config.posix, config.cache
     directories = Directories(
         store=parts.store,
+        workers=parts.read_workers,
         clock=parts.clock,
         ttl_s=cache.dir_ttl_s,
         negative_ttl_s=cache.negative_ttl_s,

@@ -13,10 +13,14 @@ import ctypes
 import errno
 import logging
 import signal
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from ossfs.fusefs.threads import keep_state
+
+if TYPE_CHECKING:
+    from ossfs.fusefs.operations import Item, Listing
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +45,39 @@ class Callbacks:
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Mount, and return when the file system is unmounted."""
+        self._listings: dict[int, Listing] = {}  # by reader
         try:
             super().__init__(*arguments, **options)
         finally:
             # At its end libfuse lets SIGPIPE kill the process, which Python had ignored: a
             # connection that breaks would end the uploads that are still under way.
             _libc.signal(signal.SIGPIPE, _IGNORE)
+
+    # Directories: who reads one is given names as they come from the bucket
+
+    def behind(self, path: bytes | None, offset: int, reader: int) -> "Iterator[tuple[int, Item]]":
+        """
+        Yield names of a directory, and the offset behind each, from the one behind `offset`.
+
+        `reader` is the handle; from the beginning, the directory is listed anew.
+        """
+        listing = None if offset == 0 else self._listings.get(reader)
+        if listing is None:
+            name = None if path is None else path.decode(ENCODING)
+            listing = self._listings[reader] = self.ask("readdir", name)
+        at = offset
+        while True:
+            for item in islice(listing.items, at, None):
+                at += 1
+                yield at, item
+            if at >= len(listing.items) and not self.ask("more", listing):
+                return
+
+    def releasedir(self, path: bytes | None, fip: Any) -> int:
+        """Forget what a reader was told."""
+        self._listings.pop(fip.contents.fh, None)
+        code: int = super().releasedir(path, fip)  # type: ignore[misc]  # the package's
+        return code
 
     @staticmethod
     def _wrapper(function: Callable[..., int | None], *arguments: Any) -> int:

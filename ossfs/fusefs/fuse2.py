@@ -68,6 +68,15 @@ class Binding(Callbacks, fuse.FUSE):  # type: ignore[misc]  # fusepy has no type
             **options,
         )
 
+    def readdir(self, path: bytes | None, buf: Any, filler: Any, offset: int, fip: Any) -> int:
+        """Give names out, from the one behind `offset` until there is no more room."""
+        entry = fuse.c_stat()
+        for behind, item in self.behind(path, offset, fip.contents.fh):
+            entry.st_ino, entry.st_mode = item.ino, item.kind
+            if filler(buf, item.name, entry if item.ino else None, behind):
+                break
+        return 0
+
 
 def version() -> str:
     """Return the number of the library, as `2.9`."""

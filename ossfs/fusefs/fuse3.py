@@ -9,15 +9,11 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mfusepy
 
 from ossfs.fusefs.callbacks import ENCODING, Callbacks
-
-if TYPE_CHECKING:
-    from ossfs.fusefs.operations import Item
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +65,6 @@ class Binding(Callbacks, mfusepy.FUSE):  # type: ignore[misc]  # as good as unty
     ) -> None:
         self.ask = operations
         self._caches_writes = caches_writes
-        self._listings: dict[int, list[Item]] = {}  # by reader
         threads = {"max_idle_threads": str(IDLE_THREADS)}
         if mfusepy.fuse_version_minor >= SINCE_MAX_THREADS:
             threads["max_threads"] = str(MAX_THREADS)
@@ -95,14 +90,6 @@ class Binding(Callbacks, mfusepy.FUSE):  # type: ignore[misc]  # as good as unty
             settings.no_rofd_flush = 1  # who only reads has nothing to bring to the bucket
         self.ask("init", "/")
 
-    # Directories: names are asked for once, attributes in each piece of it
-
-    def releasedir(self, path: bytes | None, fip: Any) -> int:
-        """Forget what a reader was told."""
-        self._listings.pop(fip.contents.fh, None)
-        code: int = super().releasedir(path, fip)
-        return code
-
     def readdir_fuse_3(
         self, path: bytes | None, buf: Any, filler: Any, offset: int, fip: Any, flags: int
     ) -> None:
@@ -112,12 +99,10 @@ class Binding(Callbacks, mfusepy.FUSE):  # type: ignore[misc]  # as good as unty
         Attributes that are known go along, as they are in this moment: the kernel takes them
         for newer than what it was told before it asked.
         """
-        reader, name = fip.contents.fh, None if path is None else path.decode(ENCODING)
-        if offset == 0 or reader not in self._listings:
-            self._listings[reader] = self.ask("listing", name)
-        of = self.ask("attributes", name) if flags & READDIR_PLUS and name is not None else None
-        items, entry = self._listings[reader], mfusepy.c_stat()
-        for behind, item in enumerate(islice(items, offset, None), offset + 1):
+        of, entry = None, mfusepy.c_stat()
+        for behind, item in self.behind(path, offset, fip.contents.fh):
+            if of is None and path is not None and flags & READDIR_PLUS:
+                of = self.ask("attributes", path.decode(ENCODING))
             attributes = None if of is None else of(item.name)
             if attributes is None:
                 entry.st_ino, entry.st_mode = item.ino, item.kind

@@ -14,6 +14,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ossfs.errors import OssfsError
@@ -21,7 +22,7 @@ from ossfs.fusefs.callbacks import ENCODING
 from ossfs.vfs.filesystem import FileSystem
 from ossfs.vfs.handles import Fh
 from ossfs.vfs.pages import Caching
-from ossfs.vfs.tree import Stat
+from ossfs.vfs.tree import NameReader, Stat
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,14 @@ class Item(NamedTuple):
     name: bytes
     ino: int
     kind: int
+
+
+@dataclass(slots=True)
+class Listing:
+    """What a reader of a directory was told so far, and who tells the rest."""
+
+    items: list[Item]
+    reader: NameReader | None
 
 
 class Operations:
@@ -128,29 +137,24 @@ class Operations:
         """Close a directory."""
         self._fs.releasedir(Fh(fh))
 
-    def readdir(self, path: str | None, fh: int) -> list[tuple[str, dict[str, int], int]]:  # noqa: ARG002 - by path
+    def readdir(self, path: str | None) -> Listing:
         """
-        List a directory, with types where they are known.
-
-        All of it before anything is returned: what a generator raises later, behind
-        `__call__`, fusepy turns into EINVAL.
-        """
-        entries: list[tuple[str, dict[str, int], int]] = [(".", {}, 0), ("..", {}, 0)]
-        for name, listed in self._fs.readdir(_path(path)).items():
-            entries.append((_wire(name), {"st_ino": listed.ino, "st_mode": listed.kind}, 0))
-        return entries
-
-    def listing(self, path: str | None) -> list[Item]:
-        """
-        List a directory for libfuse 3; one that was removed while it was read has no names.
+        Begin to list a directory; one that was removed while it was read has no names.
 
         The attributes of what is in it come when the kernel takes the name: see `attributes`.
         """
-        items = [Item(b".", 0, stat.S_IFDIR), Item(b"..", 0, stat.S_IFDIR)]
+        listing = Listing([Item(b".", 0, stat.S_IFDIR), Item(b"..", 0, stat.S_IFDIR)], None)
         if path is not None:
-            for name, listed in self._fs.readdir(_path(path)).items():
-                items.append(Item(os.fsencode(name), listed.ino, listed.kind))
-        return items
+            listing.reader = self._fs.readdir(_path(path))
+            self.more(listing)
+        return listing
+
+    def more(self, listing: Listing) -> bool:
+        """Go on listing a directory, by a page of the bucket's listing; False: that was all."""
+        names = None if listing.reader is None else listing.reader.more()
+        for name, listed in (names or {}).items():
+            listing.items.append(Item(os.fsencode(name), listed.ino, listed.kind))
+        return names is not None
 
     def attributes(self, path: str) -> Callable[[bytes], dict[str, int] | None]:
         """Return what tells the attributes of a file in a directory, if nobody is asked for it."""

@@ -5,6 +5,8 @@ The first look at a name lists its directory: up to 1000 entries come with one r
 then every name in it, present or missing, is known. Of a directory with more entries, names
 are asked for one at a time until somebody reads all of it.
 
+Who reads a directory gets it page by page: see `paging`.
+
 A listing that was under way while we changed the directory does not know of the change:
 changes are written down with their time and applied again on top of it.
 
@@ -14,12 +16,13 @@ a request; a listing that several threads want is asked for once.
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import partial
 
 from ossfs.cache.metadata import KnownDirectories
 from ossfs.clock import Clock
 from ossfs.store.api import ListedObject, ListPage, ObjectStore
+from ossfs.transfer.workers import Workers
+from ossfs.vfs.directory_states import MAX_ENTRIES, Seen, State, weight
 from ossfs.vfs.entries import (
     DIRECTORY,
     OUR_MARKER,
@@ -31,56 +34,9 @@ from ossfs.vfs.entries import (
     read_page,
 )
 from ossfs.vfs.once import Once
+from ossfs.vfs.paging import Pages, Reading
 
-MAX_ENTRIES = 300_000  # in all listings that are kept, about 350 bytes each
-BESIDE = 30  # entries that a directory counts beside its own
 PAGE = 1000
-FIRST_PAGE_S = 2.0  # after a first page was listed, the others are listed behind it
-
-
-class _Seen(NamedTuple):
-    """An entry, or its absence, and when it was seen or made."""
-
-    entry: Entry | None
-    at: float
-
-
-@dataclass(slots=True)
-class _State:
-    """What is known of one directory; times are monotonic seconds."""
-
-    entries: dict[str, Entry] | None = None
-    """All of them; None: not known."""
-    listed: float = 0.0
-    large_until: float = 0.0
-    """Until then its first page is not asked for again: it did not hold everything."""
-    single: dict[str, _Seen] = field(default_factory=dict)
-    """Names asked for, or changed by us, one at a time."""
-    marker: _Seen | None = None
-    """The directory's own object, or its absence; None: not known."""
-    subdirectories: int | None = None
-    """How many of the entries are directories; None: not counted."""
-    first: "_First | None" = None
-    """The first page, if it did not hold everything, until somebody reads the others."""
-
-    def known(self, name: str) -> Entry | None:
-        """Return what was asked or listed last of a name, however long ago."""
-        single = self.single.get(name)
-        return single.entry if single else (self.entries or {}).get(name)
-
-
-def _weight(state: _State) -> int:
-    """Return what a directory counts; a huge one may be kept, with some others."""
-    return min(BESIDE + len(state.entries or state.single), MAX_ENTRIES // 2)
-
-
-class _First(NamedTuple):
-    """The first page of a large directory; monotonic seconds."""
-
-    started: float
-    token: str | None
-    entries: dict[str, Entry]
-    marker: Entry | None
 
 
 class Directories:
@@ -91,14 +47,21 @@ class Directories:
     """
 
     def __init__(
-        self, *, store: ObjectStore, clock: Clock, ttl_s: float, negative_ttl_s: float
+        self,
+        *,
+        store: ObjectStore,
+        workers: Workers,
+        clock: Clock,
+        ttl_s: float,
+        negative_ttl_s: float,
     ) -> None:
         self._store = store
+        self._workers = workers
         self._clock = clock
         self._ttl_s = ttl_s
         self._negative_ttl_s = negative_ttl_s
         self._lock = threading.Lock()  # guards the states
-        self._states: KnownDirectories[_State] = KnownDirectories(MAX_ENTRIES, _weight)
+        self._states: KnownDirectories[State] = KnownDirectories(MAX_ENTRIES, weight)
         self._once = Once()
 
     # Asking
@@ -113,24 +76,46 @@ class Directories:
         if seen is not None:
             return seen.entry
         if not is_large:
-            entries = self._once.ask((directory, ""), lambda: self._list_first_page(directory))
-            if entries is not None:
-                return entries.get(name)
+            found = self._once.ask((directory, ""), lambda: self._list_first_page(directory))
+            if not isinstance(found, Pages):
+                return found.get(name)
+            if (entry := found.told(name)) is not None:
+                return entry
         return self._once.ask((directory, name), lambda: self._look_for(directory, name))
 
-    def entries(self, directory: str) -> Mapping[str, Entry]:
-        """Return every entry of the directory. The errors of `ObjectStore.list`."""
+    def read(self, directory: str) -> Reading:
+        """Begin to read every entry of the directory. The errors of `ObjectStore.list`."""
         now = self._clock.monotonic()
         with self._lock:
             state = self._state_locked(directory)
+            found: dict[str, Entry] | Pages | None = None
             if state.entries is not None and now < state.listed + self._ttl_s:
-                return dict(state.entries)
-            is_large = now < state.large_until
-        if not is_large:
-            entries = self._once.ask((directory, ""), lambda: self._list_first_page(directory))
-            if entries is not None:
-                return dict(entries)
-        return dict(self._once.ask((directory, "/"), lambda: self._list_all(directory)))
+                found = dict(state.entries)
+            elif now < state.large_until:
+                found = state.pages
+        if found is None:
+            found = self._once.ask((directory, ""), lambda: self._list_first_page(directory))
+        if isinstance(found, Pages):
+            return Reading(partial(self._page, directory, found))
+        whole = [found]
+        return Reading(lambda at: whole[at] if at < len(whole) else None)
+
+    def _page(self, directory: str, pages: Pages, at: int) -> Mapping[str, Entry] | None:
+        """Return one page, with our own changes; behind the last, what we have added."""
+        names = pages.names(at)
+        if names is None and at > pages.count:
+            return None
+        with self._lock:
+            single = self._state_locked(directory).single
+            told = (
+                [name for name in single if name not in pages.entries] if names is None else names
+            )
+            changes = {name: single[name] for name in told if name in single}
+        entries: dict[str, Entry | None] = {name: pages.entries[name] for name in names or ()}
+        entries.update(
+            (name, seen.entry) for name, seen in changes.items() if seen.at >= pages.started
+        )
+        return {name: entry for name, entry in entries.items() if entry is not None}
 
     def list_anew(self, directory: str) -> None:
         """Ask for the first page of a directory's listing, unless somebody is asking for it."""
@@ -159,7 +144,7 @@ class Directories:
     def directories_in(self, directory: str) -> list[str]:
         """Return the keys of the directories in one, in order, if it was listed; asks nothing."""
         with self._lock:
-            entries = self._state_locked(directory).entries or {}
+            entries = self._state_locked(directory).names()
             return sorted(
                 f"{directory}{name}/" for name, one in entries.items() if one.is_directory
             )
@@ -167,8 +152,7 @@ class Directories:
     def listed(self, directory: str) -> list[tuple[str, Entry]]:
         """Return the entries in the order of the listing, if there was one; asks nothing."""
         with self._lock:
-            entries = self._state_locked(directory).entries
-            return [] if entries is None else list(entries.items())
+            return list(self._state_locked(directory).names().items())
 
     def subdirectories(self, directory: str) -> int | None:
         """Return how many directories were last seen in it; None: not known. Asks nothing."""
@@ -219,7 +203,7 @@ class Directories:
         """Return how many entries are known to be there; more than a page: at least so many."""
         with self._lock:
             state = self._state_locked(directory)
-            return len(state.single) if state.entries is None else len(state.entries)
+            return state.count()
 
     # Telling
 
@@ -235,18 +219,18 @@ class Directories:
         """Take note that a directory is there; what is known of a file of its name stays known."""
         with self._lock:
             state = self._state_locked(directory)
-            if state.entries is None and state.first is None and name not in state.single:
+            seen = state.seen(name)
+            if seen is None and state.pages is None:
                 return  # whoever wants to know will ask for both
-            known = state.known(name)
-            if known is None and state.first is not None:
-                known = state.first.entries.get(name)
+        known = None if seen is None else seen.entry
         entry = DIRECTORY if known is None else known._replace(is_directory=True)
         self._change(directory, name, entry)
 
     def remove_directory(self, directory: str, name: str) -> None:
         """Take note that a directory is gone; a file of the same name comes to light."""
         with self._lock:
-            known = self._state_locked(directory).known(name)
+            seen = self._state_locked(directory).seen(name)
+        known = None if seen is None else seen.entry
         file = known._replace(is_directory=False) if known is not None and known.etag else None
         self._change(directory, name, file)
 
@@ -254,14 +238,14 @@ class Directories:
         """Take note that what is known of the entry is wrong: ask the bucket again."""
         with self._lock:
             state = self._state_locked(directory)
-            state.entries = None
+            state.entries = state.pages = None
             state.single.pop(name, None)
 
     def made(self, directory: str) -> None:
         """Take note of a directory that we made: it has a marker and is empty."""
         with self._lock:
             state = self._state_locked(directory)
-            state.marker = _Seen(OUR_MARKER, self._clock.monotonic())
+            state.marker = Seen(OUR_MARKER, self._clock.monotonic())
             if state.entries is None:
                 state.entries, state.listed = {}, state.marker.at
 
@@ -269,7 +253,7 @@ class Directories:
         """Take note that a directory has a marker."""
         with self._lock:
             state = self._state_locked(directory)
-            state.marker = _Seen(OUR_MARKER, self._clock.monotonic())
+            state.marker = Seen(OUR_MARKER, self._clock.monotonic())
 
     def forget(self, directory: str) -> None:
         """Know nothing of the directory and all below it."""
@@ -290,7 +274,7 @@ class Directories:
     def _change(self, directory: str, name: str, entry: Entry | None) -> None:
         with self._lock:
             state = self._state_locked(directory)
-            state.single[name] = _Seen(entry, self._clock.monotonic())
+            state.single[name] = Seen(entry, self._clock.monotonic())
             if state.entries is not None:
                 if state.subdirectories is not None:
                     state.subdirectories += is_directory(entry)
@@ -302,27 +286,27 @@ class Directories:
 
     # Inside
 
-    def _state_locked(self, directory: str) -> _State:
+    def _state_locked(self, directory: str) -> State:
         state = self._states.get(directory)
-        return self._states.setdefault(directory, _State()) if state is None else state
+        return self._states.setdefault(directory, State()) if state is None else state
 
-    def _seen_locked(self, state: _State, name: str, now: float) -> _Seen | None:
+    def _seen_locked(self, state: State, name: str, now: float) -> Seen | None:
         """Return what is known of a name and still fresh; None: ask the bucket."""
-        single = state.single.get(name)
-        if state.entries is not None and (single is None or single.at < state.listed):
-            single = _Seen(state.entries.get(name), state.listed)
-        if single is None:
+        seen = state.seen(name)
+        if seen is None:
             return None
-        ttl_s = self._negative_ttl_s if single.entry is None else self._ttl_s
-        return single if now < single.at + ttl_s else None
+        ttl_s = self._negative_ttl_s if seen.entry is None else self._ttl_s
+        return seen if now < seen.at + ttl_s else None
 
-    def _list_first_page(self, directory: str) -> dict[str, Entry] | None:
-        """List up to 1000 entries; return all if there are not more."""
+    def _list_first_page(self, directory: str) -> dict[str, Entry] | Pages:
+        """List up to 1000 entries; return all, or the pages if there are more."""
         started = self._clock.monotonic()
-        page = self._store.list(directory, delimiter="/", max_keys=PAGE)
-        return self._take_first_page(directory, page, started)
+        return self._take_first_page(directory, self._list_page(directory, None), started)
 
-    def _list_below(self, directory: str) -> dict[str, Entry] | None:
+    def _list_page(self, directory: str, token: str | None) -> ListPage:
+        return self._store.list(directory, delimiter="/", token=token, max_keys=PAGE)
+
+    def _list_below(self, directory: str) -> dict[str, Entry] | Pages:
         """Do the same, and know all that is below it when the answer says so."""
         started = self._clock.monotonic()
         page = self._store.list(directory, max_keys=PAGE)
@@ -334,45 +318,37 @@ class Directories:
 
     def _take_first_page(
         self, directory: str, page: ListPage, started: float
-    ) -> dict[str, Entry] | None:
-        entries, marker = read_page(page, directory)
-        with self._lock:
-            state = self._state_locked(directory)
-            if page.next_token is None:
+    ) -> dict[str, Entry] | Pages:
+        if page.next_token is None:
+            entries, marker = read_page(page, directory)
+            with self._lock:
                 self._install_locked(directory, entries, started, marker)
                 return dict(entries)
-            state.large_until = started + self._ttl_s
-            state.first = _First(started, page.next_token, entries, marker)
-            self._mark_locked(state, marker, started)  # its key sorts first
-            for name, entry in entries.items():
-                if name not in state.single or state.single[name].at < started:
-                    state.single[name] = _Seen(entry, started)
-        return None
-
-    def _list_all(self, directory: str) -> dict[str, Entry]:
-        started, token, entries, marker = self._begin(directory)
-        while True:
-            page = self._store.list(directory, delimiter="/", token=token, max_keys=PAGE)
-            more, found = read_page(page, directory)
-            for name, entry in more.items():
-                entries[name] = joined(entries.get(name), entry)
-            marker = marker or found
-            token = page.next_token
-            if token is None:
-                break
-        with self._lock:
-            self._install_locked(directory, entries, started, marker)
-            return dict(entries)
-
-    def _begin(self, directory: str) -> "_First":
-        """Return the first page of a large directory, if that was asked for right before."""
-        now = self._clock.monotonic()
+        pages = Pages(
+            directory,
+            page,
+            started=started,
+            ask=partial(self._list_page, directory),
+            came=partial(self._came, directory),
+            workers=self._workers,
+        )
         with self._lock:
             state = self._state_locked(directory)
-            first, state.first = state.first, None
-        if first is None or now > first.started + FIRST_PAGE_S:
-            return _First(now, None, {}, None)
-        return first
+            state.large_until, state.pages = started + self._ttl_s, pages
+            self._mark_locked(state, pages.marker, started)  # its key sorts first
+            self._states.put(directory, state)
+        return pages
+
+    def _came(self, directory: str, pages: Pages) -> None:
+        """Count one more page; keep all when it was the last, unless they are outdated."""
+        with self._lock:
+            state = self._state_locked(directory)
+            if state.pages is not pages:
+                return
+            if pages.is_complete:
+                self._install_locked(directory, dict(pages.entries), pages.started, pages.marker)
+            else:
+                self._states.put(directory, state)
 
     def _install_locked(
         self, directory: str, entries: dict[str, Entry], started: float, marker: Entry | None
@@ -386,14 +362,14 @@ class Directories:
             else:
                 entries[name] = seen.entry
         state.entries, state.listed, state.large_until = entries, started, 0.0
-        state.subdirectories, state.first = None, None
+        state.subdirectories, state.pages = None, None
         self._mark_locked(state, marker, started)
         self._states.put(directory, state)
 
-    def _mark_locked(self, state: _State, marker: Entry | None, started: float) -> None:
+    def _mark_locked(self, state: State, marker: Entry | None, started: float) -> None:
         known = state.marker
         if known is None or known.entry is not OUR_MARKER or known.at < started:
-            state.marker = _Seen(marker, started)
+            state.marker = Seen(marker, started)
 
     def _look_for(self, directory: str, name: str) -> Entry | None:
         """Ask for one name in a large directory: one request, rarely two."""
@@ -410,5 +386,5 @@ class Directories:
             newest = state.single.get(name)
             if newest is not None and newest.at >= started:
                 return newest.entry
-            state.single[name] = _Seen(entry, started)
+            state.single[name] = Seen(entry, started)
         return entry

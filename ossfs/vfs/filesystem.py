@@ -27,7 +27,7 @@ from ossfs.vfs.names import Names, symlink_attributes
 from ossfs.vfs.pages import Caching
 from ossfs.vfs.posix import new_attributes
 from ossfs.vfs.reader import ObjectReader
-from ossfs.vfs.tree import Listed, Stat, Tree
+from ossfs.vfs.tree import NameReader, Stat, Tree
 from ossfs.vfs.uploads import Uploads
 from ossfs.writeback.values import UploadStatus
 
@@ -79,9 +79,13 @@ class FileSystem:
         self._files.pages.stated(answer.ino, answer.size)
         return answer
 
-    def readdir(self, path: str) -> dict[str, Listed]:
-        """Return the names in a directory. NotADirectoryError."""
-        return self._tree.list(self._tree.find_directory(path))
+    def readdir(self, path: str) -> NameReader:
+        """
+        Begin to read the names in a directory, which come in pieces. NotADirectoryError.
+
+        The first piece of a large directory comes after one request.
+        """
+        return self._tree.read(self._tree.find_directory(path))
 
     def opendir(self, path: str, *, pid: int) -> Fh:
         """Return a handle of a directory; `pid` is who has it. NotADirectoryError."""

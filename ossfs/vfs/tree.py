@@ -11,7 +11,7 @@ Threads: every method from any thread.
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from ossfs.vfs.hidden import HiddenNames
 from ossfs.vfs.inodes import Ino, InodeNumbers
 from ossfs.vfs.keys import Keys, split
 from ossfs.vfs.nodes import FileNode, NodeTable
+from ossfs.vfs.paging import Reading
 from ossfs.vfs.posix import Attributes, Defaults, read_attributes
 
 NO_HEADERS = Headers()
@@ -61,6 +62,41 @@ class Listed(NamedTuple):
     ino: Ino
     kind: int
     """The type bits of its mode; 0: a file whose metadata nobody has asked for."""
+
+
+class NameReader:
+    """
+    One reader's way through the names of a directory; not for two threads at a time.
+
+    `ours` is what we have changed (None: not there); it wins over the `entries` of the bucket,
+    of which `listed` tells what is shown.
+    """
+
+    def __init__(
+        self,
+        ours: Mapping[str, Listed | None],
+        entries: Reading,
+        listed: Callable[[Mapping[str, Entry]], Iterable[tuple[str, Listed]]],
+    ) -> None:
+        self._ours = ours
+        self._entries = entries
+        self._listed = listed
+        self._is_first = True
+
+    def more(self) -> dict[str, Listed] | None:
+        """
+        Return the next names, perhaps none; None: that was all.
+
+        The errors of the store: the next call goes on at the same place.
+        """
+        entries = self._entries.more()
+        if entries is None:
+            return None
+        names = {name: one for name, one in self._listed(entries) if name not in self._ours}
+        if self._is_first:
+            names.update((name, one) for name, one in self._ours.items() if one is not None)
+        self._is_first = False
+        return names
 
 
 class Tree:
@@ -163,11 +199,22 @@ class Tree:
             size, attributes = node.pending.size, node.attributes
         return Stat(node.ino, size, 1 if node.is_linked else 0, attributes)
 
-    def list(self, directory: str) -> dict[str, Listed]:
-        """Return the names in a directory."""
-        names = {}
+    def read(self, directory: str) -> "NameReader":
+        """Begin to read the names in a directory."""
         self.ahead.looked_into(directory)
-        entries = self.directories.entries(directory)
+        entries = self.directories.read(directory)
+        ours: dict[str, Listed | None] = {
+            split(key)[1]: Listed(self._ino(key), stat.S_IFDIR)
+            for key in list(self.described)
+            if split(key)[0] == directory
+        }
+        for name, node in self.nodes.children(directory).items():
+            kind = stat.S_IFMT(node.attributes.mode)
+            ours[name] = Listed(node.ino, kind) if node.is_linked else None
+        return NameReader(ours, entries, lambda listed: self._listed(directory, listed))
+
+    def _listed(self, directory: str, entries: Mapping[str, Entry]) -> Iterator[tuple[str, Listed]]:
+        """Yield the names that are not hidden, with their types where these are known."""
         kind_of = self.descriptions.kinds(directory)
         for name, listed in entries.items():
             key = directory + name
@@ -175,18 +222,9 @@ class Tree:
             if entry is None:
                 continue
             if entry.is_directory:
-                names[name] = Listed(self._ino(key + "/"), stat.S_IFDIR)
+                yield name, Listed(self._ino(key + "/"), stat.S_IFDIR)
             else:
-                names[name] = Listed(self._ino(key), kind_of(key, entry))
-        for key in list(self.described):
-            if split(key)[0] == directory:
-                names[split(key)[1]] = Listed(self._ino(key), stat.S_IFDIR)
-        for name, node in self.nodes.children(directory).items():
-            if node.is_linked:
-                names[name] = Listed(node.ino, stat.S_IFMT(node.attributes.mode))
-            else:
-                names.pop(name, None)
-        return names
+                yield name, Listed(self._ino(key), kind_of(key, entry))
 
     def stat_unasked(self, directory: str) -> Callable[[str], Stat | None]:
         """

@@ -345,6 +345,23 @@ def test_a_large_directory(mounted, seen, emulator):
     assert 0 == (mounted.path / "d/f2499").stat().st_size
 
 
+def test_the_next_page_is_asked_for_before_it_is_read(mounted, seen, emulator, poll):
+    """The reader of a large directory who has its first name is one page ahead, not more."""
+    wanted = {f"{number:060}" for number in range(3100)}  # 32 KiB of them are less than a page
+    for name in wanted:
+        seen.put(f"d/{name}", b"")
+    (mounted.path / "d").stat()  # the top, and the first page
+    emulator.reset_stats()
+
+    with os.scandir(mounted.path / "d") as entries:
+        first = next(entries)
+        poll(lambda: emulator.requests() == 1)
+        names = {first.name} | {entry.name for entry in entries}
+
+    assert wanted == names
+    assert 3 == emulator.requests()
+
+
 def test_implicit_directories(mounted, seen):
     """Keys that other clients made have directories, with and without markers."""
     seen.put("a/b/c", b"deep")

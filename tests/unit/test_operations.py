@@ -22,7 +22,7 @@ class Failing:
 
 
 CALLS = [
-    ("getattr", "/f"), ("readdir", "/", 0), ("readlink", "/f"), ("open", "/f", 0),
+    ("getattr", "/f"), ("readdir", "/"), ("readlink", "/f"), ("open", "/f", 0),
     ("read", None, 1, 0, 1), ("write", None, memoryview(b"x"), 0, 1), ("flush", None, 1),
     ("fsync", None, 0, 1), ("fsyncdir", "/d", 0, 0), ("release", None, 1), ("truncate", "/f", 1),
     ("chmod", "/f", 0o600),

@@ -194,7 +194,10 @@ class Os:
         )
 
     def listdir(self, path):
-        return sorted(self.fs.readdir(path))
+        reader, names = self.fs.readdir(path), []
+        while (piece := reader.more()) is not None:
+            names += piece
+        return sorted(names)
 
     def mkdir(self, path, mode=0o755):
         self.fs.mkdir(path, mode, uid=1000, gid=1000)
