@@ -220,9 +220,10 @@ class ServerView:
         """Delete an object as another client would."""
         self.request("DELETE", key)
 
-    def keys(self):
-        """Return the keys of all objects (up to 1000)."""
-        tree = ET.fromstring(self.request("GET", query="max-keys=1000")[1])
+    def keys(self, prefix=""):
+        """Return the keys of all objects that begin with something (up to 1000)."""
+        query = f"max-keys=1000&prefix={quote(prefix)}"
+        tree = ET.fromstring(self.request("GET", query=query)[1])
         return [one.findtext("Key") for one in tree.iter("Contents")]
 
     def uploads(self):
@@ -376,15 +377,20 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture
 def libfuse(request):
-    """Return the version of libfuse that mounts of this test use; where CI is set, it is there."""
+    """Return the version of libfuse that mounts of this test use."""
     version = getattr(request, "param", "2")
+    require_libfuse(version)
+    return version
+
+
+def require_libfuse(version):
+    """Skip the test where this libfuse is missing; where CI is set, it fails."""
     try:
         choose(version)
     except MountFailed as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
-    return version
 
 
 @pytest.fixture
@@ -417,6 +423,22 @@ def mounting(tmp_path, emulator, bucket_name, state_home, cloud_environment, lib
             one.kill()
         one.detach()
         shutil.rmtree(one.state, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", params=["2", "3"])
+def shared_mount(request, emulator, tmp_path_factory):
+    """Mount a bucket once for all tests of a module, on one libfuse and then on the other."""
+    require_libfuse(request.param)
+    folder, bucket = tmp_path_factory.mktemp("shared"), f"bucket-{next(_numbers)}"
+    make_bucket(emulator, bucket)
+    one = Mounting(emulator, bucket, folder, request.param)
+    one.seen = ServerView(emulator, bucket)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "home"))
+        patch.setenv("OSS_ACCESS_KEY_ID", emulator.key_id)
+        patch.setenv("OSS_ACCESS_KEY_SECRET", emulator.secret)
+        yield one.mount()
+        one.kill()
 
 
 @pytest.fixture

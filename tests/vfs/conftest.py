@@ -10,7 +10,6 @@ lets one of them be the last, or lets an answer be lost.
 """
 
 import os
-import stat
 import threading
 import time
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import pytest
+from whole_files import WholeFiles
 
 from ossfs import assembly
 from ossfs.clock import FakeClock
@@ -137,7 +137,7 @@ class RunningClock(FakeClock):
         return super().monotonic() + time.monotonic() - self._real
 
 
-class Os:
+class Os(WholeFiles):
     """A file system as the module `os` shows it; descriptors are handles."""
 
     def __init__(self, fs):
@@ -225,45 +225,6 @@ class Os:
 
     def readlink(self, path):
         return self.fs.readlink(path)
-
-    # Whole files, in terms of the above
-
-    def write(self, path, data, *, flags=os.O_CREAT | os.O_TRUNC | os.O_WRONLY):
-        fd = self.open(path, flags)
-        try:
-            self.pwrite(fd, data, 0)
-        finally:
-            self.close(fd)
-
-    def edit(self, path, offset, data):
-        self.write_at(path, offset, data, os.O_WRONLY)
-
-    def append(self, path, data):
-        self.write_at(path, 0, data, os.O_WRONLY | os.O_APPEND)
-
-    def write_at(self, path, offset, data, flags):
-        fd = self.open(path, flags)
-        try:
-            self.pwrite(fd, data, offset)
-        finally:
-            self.close(fd)
-
-    def read(self, path):
-        fd = self.open(path, os.O_RDONLY)
-        try:
-            return self.pread(fd, self.fstat(fd).st_size + 1, 0)
-        finally:
-            self.close(fd)
-
-    def exists(self, path):
-        try:
-            self.stat(path)
-        except FileNotFoundError:
-            return False
-        return True
-
-    def is_dir(self, path):
-        return stat.S_ISDIR(self.stat(path).st_mode)
 
 
 class Life:
