@@ -1,36 +1,50 @@
 """
-An object becomes another one inside of the store, in one request or in parts.
+An object becomes another one, in one request or in parts.
 
-No bytes come here. Every request names the version of the source (copy-source-if-match), so
-that an object is never made of two; what survives an interruption is as in
+Inside of a store no bytes come here; from one store to another, they are fetched and sent
+on (`ossfs.transfer.relaying`). Every request names the version of the source, so that an
+object is never made of two; what survives an interruption is as in
 `ossfs.transfer.uploader`.
 
 Threads: a copy belongs to the thread that runs it; its parts are asked for by threads of
 its own, which have ended when `run` returns.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from ossfs.errors import Damaged, PreconditionFailed, TransferCancelled, TransferError
 from ossfs.extents import Extent
 from ossfs.store.api import Headers, ObjectInfo, ObjectStore, Part, Stored, kept_class
 from ossfs.store.interrupts import serving
+from ossfs.store.resolving import crc_of_parts
 from ossfs.transfer.describing import described
 from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
 from ossfs.transfer.headers import sorted_headers
 from ossfs.transfer.opening import Checkpoint
-from ossfs.transfer.options import CopyOptions, Hooks, UploadResult
+from ossfs.transfer.options import (
+    COPY_PART_SIZE,
+    MULTIPART_THRESHOLD,
+    CopyOptions,
+    Hooks,
+    UploadResult,
+)
 from ossfs.transfer.pieces import CopiedPiece
 from ossfs.transfer.plans import CopyPlan
 from ossfs.transfer.progress import Progress
-from ossfs.transfer.sizes import determine_part_size, spans
+from ossfs.transfer.relaying import Relay, is_elsewhere
+from ossfs.transfer.sizes import DEFAULT_PART_SIZE, determine_part_size, spans
 from ossfs.transfer.telling import Teller
 from ossfs.transfer.upload import MultipartUpload
 from ossfs.transfer.upload_memory import Remembered, UploadMemory, digest_of
 from ossfs.transfer.workers import InlineWorkers, ThreadWorkers, Workers
+
+Move: TypeAlias = Callable[[CopiedPiece, ObjectStore, str, str], Part]
+"""Makes a part of an upload, by its id, from a piece."""
 
 
 class ObjectCopy:
@@ -47,8 +61,11 @@ class ObjectCopy:
         known: ObjectInfo | None = None,
     ) -> None:
         self._headers = None if options.headers is None else sorted_headers(options.headers)
-        target = store.copying_from(source.name, version_id=options.version_id)
-        self._store = self._headers.applied(target) if self._headers else target
+        is_wanted = options.through_here
+        self._is_relayed = is_elsewhere(store, source) if is_wanted is None else is_wanted
+        if not self._is_relayed:
+            store = store.copying_from(source.name, version_id=options.version_id)
+        self._store = self._headers.applied(store) if self._headers else store
         self._key = key
         self._source = self._headers.of_source(source) if self._headers else source
         self._source_key = source_key
@@ -95,31 +112,49 @@ class ObjectCopy:
     def _of_version(self, info: ObjectInfo) -> UploadResult:
         self._progress.total = info.size
         self._progress.started()
-        limit = self._store.limits.max_copy
-        threshold = self._options.multipart_threshold
+        limits, threshold = self._store.limits, self._options.multipart_threshold
+        limit = limits.max_put if self._is_relayed else limits.max_copy
+        if threshold is None and self._is_relayed:
+            threshold = MULTIPART_THRESHOLD
         is_small = info.size <= limit and (threshold is None or info.size < max(1, threshold))
         return self._at_once(info) if is_small else self._in_parts(info)
 
     def _at_once(self, info: ObjectInfo) -> UploadResult:
         try:
-            stored = self._store.copy(
-                self._source_key,
-                self._key,
-                if_match=info.etag,
-                headers=self._headers_of(info) if self._headers else None,
-                storage_class=self._class_of(info),
-                forbid_overwrite=self._options.forbid_overwrite,
-            )
+            stored = self._relayed(info) if self._is_relayed else self._copied_by_store(info)
         except Exception as error:
             self._teller.tell(Type.COMPLETE_FAILED, error=error)
             raise
         self._teller.tell(Type.COMPLETED)
         return self._result(info, stored)
 
+    def _copied_by_store(self, info: ObjectInfo) -> Stored:
+        return self._store.copy(
+            self._source_key,
+            self._key,
+            if_match=info.etag,
+            headers=self._headers_of(info) if self._headers else None,
+            storage_class=self._class_of(info),
+            forbid_overwrite=self._options.forbid_overwrite,
+        )
+
+    def _relayed(self, info: ObjectInfo) -> Stored:
+        return self._relay(info).put(
+            self._store,
+            self._key,
+            self._headers_of,
+            forbid_overwrite=self._options.forbid_overwrite,
+        )
+
+    def _relay(self, info: ObjectInfo) -> Relay:
+        return Relay(self._source, info, self._options.version_id, self._hooks, self._progress)
+
     def _in_parts(self, info: ObjectInfo) -> UploadResult:
         if self._known is not None:  # a listing does not say what is stored beside the bytes
             info = self._source.head(self._source_key, version_id=self._options.version_id)
-        size = determine_part_size(info.size, self._options.part_size, limits=self._store.limits)
+        preferred = DEFAULT_PART_SIZE if self._is_relayed else COPY_PART_SIZE
+        preferred = self._options.part_size or preferred
+        size = determine_part_size(info.size, preferred, limits=self._store.limits)
         memory = UploadMemory(
             self._store,
             self._key,
@@ -161,6 +196,7 @@ class ObjectCopy:
             opened=lambda: self._opened(info, checkpoint),
             on_part=count,
             is_cancelled=self._hooks.cancel.raised,
+            before_complete=lambda: self._compare(info, checkpoint.parts),
             is_current=lambda _: True,  # the version is pinned: its bytes do not change
             forbid_overwrite=self._options.forbid_overwrite,
             window=max(1, threads),
@@ -177,6 +213,12 @@ class ObjectCopy:
         remembered.forget()
         return replace(self._result(info, stored), upload_id=upload_id, parts_resumed=resumed)
 
+    def _compare(self, info: ObjectInfo, parts: Mapping[int, Part]) -> None:
+        """Raise Damaged if the parts are known not to be the source."""
+        value = crc_of_parts([parts[number] for number in sorted(parts)])
+        if value is not None and info.crc64 not in {None, value}:
+            raise Damaged(f"the parts' CRC-64 is {value}, the source's {info.crc64}")
+
     def _headers_of(self, info: ObjectInfo) -> Headers:
         """Return what goes with the copy."""
         headers = self._headers.of_object if self._headers else info.headers
@@ -186,26 +228,44 @@ class ObjectCopy:
         """Return the copy's class, which no store takes over by itself; empty: as it has it."""
         if self._options.storage_class is not None:
             return self._options.storage_class
+        if self._is_relayed:  # another store has other classes
+            return ""
         is_said = self._headers is not None and self._headers.says("storage-class")
         return "" if is_said else kept_class(info.storage_class)
 
-    def _pieces(self, info: ObjectInfo, part_size: int) -> Iterator["_WatchedCopy"]:
-        for number, extent in spans(Extent(0, info.size), part_size):
-            yield _WatchedCopy(number, extent, self._source_key, info.etag, self._send)
+    def _moving(self, info: ObjectInfo) -> Move:
+        """Return what makes a part."""
+        relay = self._relay(info)
 
-    def _send(self, piece: CopiedPiece, store: ObjectStore, key: str, upload_id: str) -> Part:
+        def copied(piece: CopiedPiece, store: ObjectStore, key: str, upload_id: str) -> Part:
+            plain = CopiedPiece(piece.number, piece.extent, piece.source, piece.etag)
+            part = plain.send(store, key, upload_id)
+            self._progress.moved(piece.size)
+            return part
+
+        def relayed(piece: CopiedPiece, store: ObjectStore, key: str, upload_id: str) -> Part:
+            return relay.send(piece.extent, store, key, upload_id, piece.number)
+
+        return relayed if self._is_relayed else copied
+
+    def _pieces(self, info: ObjectInfo, part_size: int) -> Iterator["_WatchedCopy"]:
+        send = partial(self._send, self._moving(info))
+        for number, extent in spans(Extent(0, info.size), part_size):
+            yield _WatchedCopy(number, extent, self._source_key, info.etag, send)
+
+    def _send(
+        self, move: Move, piece: CopiedPiece, store: ObjectStore, key: str, upload_id: str
+    ) -> Part:
         """Have a part copied; called by its thread."""
         event = PartEvent(piece.number, piece.extent.start, piece.size)
         self._hooks.cancel.check()
         self._copied.add(piece.number)
         try:
-            plain = CopiedPiece(piece.number, piece.extent, piece.source, piece.etag)
             with serving(self._hooks.cancel):
-                part = plain.send(store, key, upload_id)
+                part = move(piece, store, key, upload_id)
         except BaseException as error:
             self._teller.tell_failed_part(event, error)
             raise
-        self._progress.moved(piece.size)
         self._teller.tell(Type.PART_DONE, part=replace(event, etag=part.etag, crc64=part.crc64))
         return part
 

@@ -96,7 +96,7 @@ class DownloadOptions:
 
 @dataclass(frozen=True, slots=True)
 class CopyOptions:
-    """How an object is copied inside of a store; sizes in bytes."""
+    """How an object is copied; sizes in bytes."""
 
     headers: Mapping[str, str] | None = None
     """They replace those of the source; None: the source's are kept."""
@@ -107,12 +107,18 @@ class CopyOptions:
     if_match: str | None = None
     conditions: Conditions = field(default_factory=Conditions)
     multipart_threshold: int | None = None
-    """From this size on in parts; None: from what the store copies in one request."""
-    part_size: int = COPY_PART_SIZE
+    """
+    From this size on in parts; None: from what the store copies in one request, or 10 MiB
+    where the bytes come through here.
+    """
+    part_size: int | None = None
+    """None: 64 MiB inside of a store, 10 MiB where the bytes come through here."""
     num_threads: int = THREADS
     checkpoint: bool = True
     store: ResumableStore = field(default_factory=ResumableStore)
     forbid_overwrite: bool = False
+    through_here: bool | None = None
+    """Whether the bytes are fetched and sent on; None: where no store could copy by itself."""
 
 
 @dataclass(frozen=True, slots=True)

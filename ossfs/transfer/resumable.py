@@ -25,7 +25,6 @@ from ossfs.transfer.events import DataCallback, EventCallback, ProgressCallback
 from ossfs.transfer.limiter import RateLimiter
 from ossfs.transfer.options import (
     BLOCK_SIZE,
-    COPY_PART_SIZE,
     MULTIGET_THRESHOLD,
     MULTIPART_THRESHOLD,
     THREADS,
@@ -224,27 +223,35 @@ def resumable_copy(
     if_match: str | None = None,
     conditions: Conditions | None = None,
     multipart_threshold: int | None = None,
-    part_size: int = COPY_PART_SIZE,
+    part_size: int | None = None,
     num_threads: int = THREADS,
     checkpoint: bool = True,
     checkpoint_dir: str | os.PathLike[str] | None = None,
     forbid_overwrite: bool = False,
+    through_here: bool | None = None,
     progress_callback: ProgressCallback | None = None,
     on_data: DataCallback | None = None,
     on_event: EventCallback | None = None,
+    limiter: RateLimiter | None = None,
     cancel: Cancel | None = None,
     known: ObjectInfo | None = None,
 ) -> UploadResult:
     """
-    Copy an object to `key` inside of the store, without its bytes coming here.
+    Copy an object to `key`: inside of a store, or from one store to another.
 
-    `source`         the bucket that `source_key` is in, if it is another one of that store
+    `source`         the bucket that `source_key` is in, if it is another one. Where it is
+                     of the same store, no bytes come here; else they are fetched and sent
+                     on, `num_threads` parts at a time, which are in memory meanwhile
+    `through_here`   whether to fetch and send them also, or not even, in these cases: a
+                     store asks for the source with the credentials of `bucket`
     `headers`        replace those of the source; None: these are kept
     `storage_class`  as the store words it; None: what the headers say, else the source's, if
                      its bytes can be read at once there; empty: as the bucket has it
     `version_id`, `if_match`, `conditions`  of the source
     `multipart_threshold`  bytes from which on it is copied in parts; None: as many as the
-                     store copies in one request
+                     store copies in one request, or 10 MiB through here
+    `part_size`      None: 64 MiB inside of a store, 10 MiB through here
+    `limiter`        limits what passes here, both ways together
 
     The others are those of `resumable_upload` and `resumable_download`. NoSuchKey;
     PreconditionFailed: the source was replaced meanwhile; AlreadyExists; Damaged.
@@ -261,8 +268,9 @@ def resumable_copy(
         checkpoint=checkpoint,
         store=_place(store, checkpoint_dir),
         forbid_overwrite=forbid_overwrite,
+        through_here=through_here,
     )
-    hooks = Hooks(progress_callback, on_data, on_event, None, cancel or Cancel())
+    hooks = Hooks(progress_callback, on_data, on_event, limiter, cancel or Cancel())
     return ObjectCopy(bucket, key, source or bucket, source_key, options, hooks, known).run()
 
 

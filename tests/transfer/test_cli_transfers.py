@@ -15,6 +15,7 @@ from ossfs.cli.main import main
 from ossfs.cli.transfers.ends import Local, Pipe, Remote, end_of
 from ossfs.cli.transfers.selecting import Selection
 from ossfs.crc64 import crc64
+from ossfs.emulator.process import EmulatorProcess
 from ossfs.errors import InvalidOption
 
 MIB = 1 << 20
@@ -298,14 +299,43 @@ def test_what_makes_no_sense(ossfs, tree, words, message):
     assert message in err
 
 
-def test_another_store(ossfs, bucket_name, seen):
-    """Bytes are not moved from one store to another by a copy."""
-    seen.put("k", b"x")
+@pytest.mark.parametrize("to", ["s3", "tos"])
+def test_from_store_to_store(ossfs, bucket_name, tree, seen, emulator, to):
+    """The bytes come through here; large files go on where they were, and sync compares."""
+    of, at = f"oss://{bucket_name}/p", f"{to}://{bucket_name}/q"
+    ossfs("cp", "-r", tree, of)
+    emulator.reset_stats()
 
-    code, _, err = ossfs("cp", f"oss://{bucket_name}/k", f"s3://{bucket_name}/l")
+    assert 0 == ossfs("cp", "-r", of, at)[0]
+    assert [f"q/{name}" for name in names_below(tree)] == seen.keys()[5:]
+    assert (5, 5, 0) == tuple(
+        emulator.requests(one) for one in ("GetObject", "PutObject", "CopyObject")
+    )
+    assert "5 were there already" in ossfs("sync", of, at)[2]
+    assert "5 were there already" in ossfs("cp", "-r", "--checksum", of, at)[2]
 
-    assert 1 == code
-    assert "another store" in err
+
+def test_a_source_with_options_of_its_own(ossfs, oss, where, tree, tmp_path, seen, emulator):
+    """Another service, with other credentials."""
+    with EmulatorProcess(
+        tmp_path / "other", credentials={"other-id": "other-secret"}, buckets=["elsewhere"]
+    ) as other:
+        (tmp_path / "keys").write_text("other-id:other-secret")
+        (tmp_path / "keys").chmod(0o600)
+        own = ("--endpoint", other.endpoint, "--credentials-file", tmp_path / "keys")
+        assert 0 == ossfs("cp", "-r", *own, tree, "oss://elsewhere/p")[0]
+        options = (
+            "--source-option", f"endpoint={other.endpoint}",
+            "--source-option", f"credentials-file={tmp_path / 'keys'}",
+        )  # fmt: skip
+
+        assert 0 == ossfs("cp", "-r", *options, "oss://elsewhere/p", f"{oss}/q")[0]
+        assert [f"q/{name}" for name in names_below(tree)] == seen.keys()
+        assert "5 were there already" in ossfs("sync", *options, "oss://elsewhere/p", f"{oss}/q")[2]
+        assert 0 == ossfs("cp", *options, "oss://elsewhere/p/a.txt", tmp_path / "back")[0]
+        assert (tree / "a.txt").read_bytes() == (tmp_path / "back").read_bytes()
+        code, _, err = ossfs("cp", "--source-option", "endpoint", "oss://elsewhere/p/a.txt", oss)
+        assert (2, True) == (code, "write NAME=VALUE" in err)
 
 
 def test_keys_that_are_no_files(ossfs, oss, tmp_path, seen):

@@ -103,9 +103,9 @@ def _has_md5(path: Path, info: ObjectInfo) -> bool:
 def _are_same(one: ObjectInfo | None, other: ObjectInfo | None) -> bool:
     if one is None or other is None or one.size != other.size:
         return False
-    if one.crc64 is not None:
+    if one.crc64 is not None and other.crc64 is not None:
         return one.crc64 == other.crc64
-    return one.etag == other.etag
+    return one.etag.lower() == other.etag.lower()
 
 
 def _crc64_of(path: Path) -> int:

@@ -32,7 +32,7 @@ from ossfs.transfer.stream_upload import upload_object
 @click.argument("target", metavar="TARGET")
 @click.option("-r", "--recursive", is_flag=True, help="All files below folders.")
 @click.option("--no-clobber", is_flag=True, help="Never replace an object (OSS, TOS, S3).")
-@shared.options_of(shared.VERSION, *shared.SELECTING, *shared.MOVING)
+@shared.options_of(shared.VERSION, *shared.SELECTING, *shared.MOVING, shared.SOURCE_OPTION)
 def copy_command(
     *,
     sources: tuple[str, ...],
@@ -44,14 +44,15 @@ def copy_command(
     exclude: tuple[str, ...],
     dry_run: bool,
     quiet: bool,
+    source_options: tuple[str, ...],
     **flags: Any,
 ) -> None:
     """
     Copy SOURCE to TARGET; each is a local path, or oss://BUCKET/KEY (tos://, s3://).
 
     With -r, all files below SOURCE are put below TARGET. From bucket to bucket the bytes stay
-    inside of the store. A - stands for standard input or output. A TARGET that ends in a
-    slash is a folder.
+    inside of the store; from one store to another they come through here. A - stands for
+    standard input or output. A TARGET that ends in a slash is a folder.
 
     After Ctrl-C, or whatever else stopped it, the same command goes on where it was: large
     files at the first missing part, and files that were done are not moved again.
@@ -65,7 +66,9 @@ def copy_command(
     to = end_of(target)
     if version_id is not None and (recursive or not isinstance(ends[0], Remote) or ends[1:]):
         raise InvalidOption("--version-id is about a single object")
-    with Buckets(flags, connections=moving.connections) as buckets, View(is_quiet=quiet) as view:
+    source_flags = shared.source_flags_of(source_options)
+    opening = Buckets(flags, connections=moving.connections, source_flags=source_flags)
+    with opening as buckets, View(is_quiet=quiet) as view:
         run = moving.run(buckets, view, forbid_overwrite=no_clobber, version_id=version_id)
         run.is_same = has_same_bytes if moving.checksum else None
         if isinstance(to, Pipe) or any(isinstance(end, Pipe) for end in ends):
@@ -198,7 +201,7 @@ def to_output(
     """Write an object to standard output. BrokenPipeError: nobody reads it any more."""
     stream = sys.stdout.buffer
     download_to_stream(
-        buckets.of(source),
+        buckets.source(source),
         source.key,
         stream,
         headers=run.how.headers,

@@ -14,7 +14,7 @@ from typing import Any
 from ossfs.cli.buckets import config_of, opened
 from ossfs.config import MountConfig
 from ossfs.errors import InvalidOption
-from ossfs.store.api import ObjectStore
+from ossfs.store.api import NOTHING, ObjectStore
 
 PIPE = "-"
 SCHEMES = ("oss", "tos", "s3")
@@ -96,12 +96,19 @@ def remote_of(word: str) -> Remote:
 class Buckets:
     """The buckets of one command, each opened once; a context manager that closes them."""
 
-    def __init__(self, flags: Mapping[str, Any], *, connections: int) -> None:
+    def __init__(
+        self,
+        flags: Mapping[str, Any],
+        *,
+        connections: int,
+        source_flags: Mapping[str, str] = NOTHING,
+    ) -> None:
         self._flags = flags
+        self._source_flags = source_flags
         self._connections = connections
         self._stack = ExitStack()
         self._config: MountConfig | None = None
-        self._open: dict[tuple[str, str], ObjectStore] = {}
+        self._open: dict[tuple[bool, str, str], ObjectStore] = {}
         self._classes: dict[tuple[str, str], str | None] = {}
 
     def __enter__(self) -> "Buckets":  # noqa: PYI034  # Self needs Python 3.11
@@ -114,18 +121,33 @@ class Buckets:
         """Return the options of the bucket that was opened first, for messages."""
         return self._config
 
+    @property
+    def is_through_here(self) -> bool | None:
+        """Whether sources have options of their own, so that no store can copy by itself."""
+        return True if self._source_flags else None
+
     def class_in(self, place: Remote) -> str | None:
         """Return the class that the options want of new objects in a bucket; None: any."""
         self.of(place)
         return self._classes[place.scheme, place.bucket]
 
     def of(self, place: Remote) -> ObjectStore:
-        """Return the bucket of a key. InvalidOption."""
-        name = place.scheme, place.bucket
+        """Return the bucket of a key that is written, or listed to be. InvalidOption."""
+        return self._opened(place, self._flags, is_source=False)
+
+    def source(self, place: Remote) -> ObjectStore:
+        """Return the bucket of a key that is read. InvalidOption."""
+        if not self._source_flags:
+            return self.of(place)
+        return self._opened(place, self._source_flags, is_source=True)
+
+    def _opened(self, place: Remote, flags: Mapping[str, Any], *, is_source: bool) -> ObjectStore:
+        name = is_source, place.scheme, place.bucket
         if name not in self._open:
-            config = config_of(f"{place.scheme}://{place.bucket}", self._flags)
+            config = config_of(f"{place.scheme}://{place.bucket}", flags)
             self._config = self._config or config
-            self._classes[name] = config.objects.storage_class
+            if not is_source:
+                self._classes[place.scheme, place.bucket] = config.objects.storage_class
             opening = opened(config, connections=self._connections)
             self._open[name] = self._stack.enter_context(opening)
         return self._open[name]

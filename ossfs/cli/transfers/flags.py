@@ -99,6 +99,27 @@ MOVING = (
 )
 
 
+SOURCE_OPTION = click.option(
+    "--source-option",
+    "source_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Where SOURCE is in another store, or another's: its options, as endpoint=URL, region,"
+    " profile or credentials_file, in place of those for TARGET; may be repeated.",
+)
+
+
+def source_flags_of(given: Sequence[str]) -> Mapping[str, str]:
+    """Return the options of the source's store by their names. InvalidOption."""
+    found = {}
+    for one in given:
+        name, mark, value = one.partition("=")
+        if not mark or not name:
+            raise InvalidOption(f"--source-option {one!r}: write NAME=VALUE")
+        found[name.strip().replace("-", "_")] = value
+    return found
+
+
 def options_of(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     """Return what gives a command these options, and those of the store behind them."""
 

@@ -14,7 +14,7 @@ from ossfs.cli.transfers.ends import Buckets, End, Local, Remote
 from ossfs.cli.transfers.finding import Found, files_below, is_file_name, objects_below
 from ossfs.cli.transfers.selecting import Selection
 from ossfs.cli.transfers.tasks import Copy, Download, Task, Upload
-from ossfs.errors import InvalidOption, NotSupported
+from ossfs.errors import InvalidOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Planning:
             return
         is_inside = target.folder.startswith(source.folder)
         is_same_bucket = (source.scheme, source.bucket) == (target.scheme, target.bucket)
+        is_same_bucket = is_same_bucket and not self.buckets.is_through_here
         if is_same_bucket and is_inside and target.folder != source.folder:
             raise InvalidOption(f"{target} is inside of {source}")
 
@@ -85,7 +86,7 @@ class Planning:
         return Upload(source.path, target, store, found.size, found.modified_ns)
 
     def _from_remote(self, source: Remote) -> Iterator[Task]:
-        store = self.buckets.of(source)
+        store = self.buckets.source(source)
         if not self.is_recursive:
             info = store.head(source.key, version_id=self.version_id)
             found = Found(source.name, info.size, info.modified_ns, known=info)
@@ -104,16 +105,13 @@ class Planning:
             self.leave_out(str(source), "there is nothing below it")
 
     def _to(self, source: Remote, found: Found, *, is_below: bool) -> Task | None:
-        store, info = self.buckets.of(source), found.known
+        store, info = self.buckets.source(source), found.known
         assert info is not None  # noqa: S101  # of objects, it is known
         if isinstance(self.target, Remote):
             target = self._remote_below(found.name) if is_below else self._remote_for(found.name)
             to = self.buckets.of(target)
-            if source.scheme != target.scheme:
-                raise NotSupported(
-                    f"{source} is in another store than {target}; copy it by way of a local file"
-                )
-            return Copy(source, info, target, store, to, self.buckets.class_in(target))
+            wanted = self.buckets.class_in(target)
+            return Copy(source, info, target, store, to, wanted, self.buckets.is_through_here)
         assert isinstance(self.target, Local)  # noqa: S101  # pipes have a way of their own
         if is_below and not is_file_name(found.name):
             if found.size or not found.name.endswith("/"):  # else it is a folder's own marker

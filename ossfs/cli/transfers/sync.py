@@ -28,7 +28,7 @@ from ossfs.errors import InvalidOption
 @click.argument("target", metavar="TARGET")
 @click.option("--delete", "is_deleting", is_flag=True, help="Delete what SOURCE does not have.")
 @click.option("--size-only", is_flag=True, help="Same size is same file, whatever the times.")
-@shared.options_of(*shared.SELECTING, *shared.MOVING)
+@shared.options_of(*shared.SELECTING, *shared.MOVING, shared.SOURCE_OPTION)
 def sync_command(
     *,
     source: str,
@@ -39,6 +39,7 @@ def sync_command(
     exclude: tuple[str, ...],
     dry_run: bool,
     quiet: bool,
+    source_options: tuple[str, ...],
     **flags: Any,
 ) -> None:
     """
@@ -56,7 +57,9 @@ def sync_command(
         raise InvalidOption(f"{source} is not a directory")
     selection = Selection(include, exclude)
     moving = Moving.taken(flags)
-    with Buckets(flags, connections=moving.connections) as buckets, View(is_quiet=quiet) as view:
+    source_flags = shared.source_flags_of(source_options)
+    opening = Buckets(flags, connections=moving.connections, source_flags=source_flags)
+    with opening as buckets, View(is_quiet=quiet) as view:
         run = moving.run(buckets, view, keep_times=True)
 
         def leave_out(name: str, why: str) -> None:
@@ -86,7 +89,7 @@ def sync_command(
 def _is_there(source: End, buckets: Buckets, run: Run) -> bool:
     """Say whether there is a source at all: a prefix that was mistyped would empty the target."""
     if isinstance(source, Remote) and source.key:
-        page = buckets.of(source).list(source.folder, max_keys=1)
+        page = buckets.source(source).list(source.folder, max_keys=1)
         if not page.objects:
             run.left_out(str(source), "nothing is there, so nothing is deleted either")
             return False

@@ -116,13 +116,15 @@ class Download(_OfObject):
 
 @dataclass(frozen=True, slots=True)
 class Copy(_OfObject):
-    """A key to another one, inside of the store."""
+    """A key to another one, inside of the store where that can be."""
 
     target: Remote
     from_store: ObjectStore
     store: ObjectStore
     storage_class: str | None = None
     """What the options of the target's bucket say; None: nothing."""
+    is_through_here: bool | None = None
+    """Whether the bytes come here; None: as it has to be."""
 
     @property
     def words(self) -> tuple[str, str, str]:
@@ -133,6 +135,7 @@ class Copy(_OfObject):
         """Do it."""
         options = CopyOptions(
             headers=how.headers or None,
+            through_here=self.is_through_here,
             storage_class=self.storage_class,
             version_id=how.version_id,
             num_threads=how.threads,
