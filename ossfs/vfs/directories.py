@@ -15,7 +15,7 @@ a request; a listing that several threads want is asked for once.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ossfs.cache.metadata import KnownDirectories
@@ -154,13 +154,19 @@ class Directories:
         with self._lock:
             return list(self._state_locked(directory).names().items())
 
-    def subdirectories(self, directory: str) -> int | None:
-        """Return how many directories were last seen in it; None: not known. Asks nothing."""
+    def subdirectories(self, directory: str, besides: Sequence[str]) -> int | None:
+        """
+        Return how many directories were last seen in it, or are there `besides` those.
+
+        None: it was not listed. Asks nothing.
+        """
         with self._lock:
             state = self._state_locked(directory)
-            if state.subdirectories is None and state.entries is not None:
+            if state.entries is None:
+                return None
+            if state.subdirectories is None:
                 state.subdirectories = sum(one.is_directory for one in state.entries.values())
-            return None if state.entries is None else state.subdirectories
+            return state.subdirectories + sum(name not in state.entries for name in besides)
 
     def age(self, directory: str, name: str) -> float:
         """Return how many seconds ago the entry was seen; infinity if it is not known."""

@@ -10,7 +10,10 @@ Threads: one lock guards the table of exceptions, which is bounded.
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import NewType
+
+from ossfs.vfs.keys import split
 
 Ino = NewType("Ino", int)
 
@@ -47,11 +50,25 @@ class InodeNumbers:
     def renamed(self, source: str, target: str) -> None:
         """Let `target` have the number that `source` had."""
         with self._lock:
-            ino = self._of_locked(source)
-            self._forget_locked(source)
-            self._forget_locked(target)
-            if ino != hashed(target):
-                self._remember_locked(target, ino)
+            self._renamed_locked(source, target)
+
+    def directory_renamed(self, source: str, target: str, below: Iterable[str]) -> None:
+        """Do that for a directory and all in it; `below` are the keys of objects there now."""
+        names = {target}
+        for key in below:
+            while key not in names:  # up to a directory that was seen
+                names.add(key)
+                key = split(key)[0]  # noqa: PLW2901  # the directory that it is in
+        with self._lock:
+            for name in names:
+                self._renamed_locked(source + name[len(target) :], name)
+
+    def _renamed_locked(self, source: str, target: str) -> None:
+        ino = self._of_locked(source)
+        self._forget_locked(source)
+        self._forget_locked(target)
+        if ino != hashed(target):
+            self._remember_locked(target, ino)
 
     def forget(self, key: str) -> None:
         """Take note that nothing has this key any more."""

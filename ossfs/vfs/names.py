@@ -204,6 +204,9 @@ class Names:
             self._require_empty(new.key, target)
             self._files.markers.forget(new.key)
         self._files.markers.settle(old.key)
+        if new is not None and self._tree.descriptions.marker(old.key, is_needed=True) is None:
+            # It needs one, to replace the other's: that would lend it mode and owner.
+            self._files.markers.put(old.key, self._tree.directory_attributes(old.key))
         for node in self._tree.nodes.below(old.key):
             if node.is_linked and node.has_object:
                 self._files.commit(node)
@@ -235,11 +238,14 @@ class Names:
             self._tree.directories.forget(directory)
         if len(copies) <= MAX_COPIES:
             self._tree.directories.saw_all_below(goal, copies, started)
+            below = {*copies, *(node.key for node in nodes)}
+            self._tree.inodes.directory_renamed(source, goal, below)
+        else:
+            self._tree.inodes.renamed(source, goal)
         self._tree.objects.drop(goal)
         self._tree.directories.remove_directory(*split(source))
         self._tree.directories.put(*split(goal), DIRECTORY)
         self._tree.objects.rename(source, goal, now_ns=self._clock.now_ns())
-        self._tree.inodes.renamed(source, goal)
         self._tree.times.renamed(source, goal)
         self._tree.times.status_changed(goal, self._clock.now_ns())
         self._tree.content_changed(source, goal)

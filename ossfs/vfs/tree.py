@@ -189,7 +189,9 @@ class Tree:
     def _stat_directory(self, directory: str) -> Stat:
         """Count the links of a directory: from its parent, from itself, from each one in it."""
         attributes = self.directory_attributes(directory)
-        inside = self.directories.subdirectories(directory)
+        places = [split(key) for key in list(self.described)]
+        besides = [name for parent, name in places if parent == directory]
+        inside = self.directories.subdirectories(directory, besides)
         links = UNCOUNTED if inside is None else 2 + inside
         return Stat(self._ino(directory), 0, links, attributes)
 

@@ -130,7 +130,8 @@ class Committer:
             if snapshot.has_new_content:
                 staged.sync()
                 upload, promised = pending.upload, snapshot
-                if upload is not None and upload.key == snapshot.key:
+                is_large = staged.size > self._uploads.plan_of(pending).first_size
+                if upload is not None and upload.key == snapshot.key and is_large:
                     promised = self._uploading.with_headers_of(upload, pending, snapshot)
                 self._promise(pending, promised, staged, is_synced=True)
 
