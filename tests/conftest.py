@@ -183,7 +183,7 @@ class ServerView:
         own = {"Date": date, "Content-Type": "", **(headers or {})}
         lines = [method, "", own["Content-Type"], date]
         lines += sorted(f"{n.lower()}:{v}" for n, v in own.items() if n.lower().startswith("x-oss"))
-        is_signed = query.partition("=")[0] in {"uploads", "uploadId", "partNumber"}
+        is_signed = query.partition("=")[0] in {"uploads", "uploadId", "partNumber", "symlink"}
         subresource = f"?{query}" if is_signed else ""
         to_sign = "\n".join([*lines, f"/{self._bucket}/{key}{subresource}"])
         mac = hmac.digest(self._server.secret.encode(), to_sign.encode(), "sha1")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from ossfs.cache.metadata import KnownDirectories
 from ossfs.clock import Clock
 from ossfs.store.api import Headers
+from ossfs.vfs.other_forms import OTHERS
 from ossfs.vfs.posix import OURS
 
 AUTO, LIST, HEAD = "auto", "list", "head"
@@ -90,4 +91,4 @@ class Asking:
 
 def is_posix(headers: Headers) -> bool:
     """Say whether a FUSE client has stored attributes there."""
-    return any(name in headers.metadata for name in OURS)
+    return any(name in headers.metadata for name in (*OURS, *OTHERS))

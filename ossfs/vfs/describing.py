@@ -73,6 +73,8 @@ class Describing:
         if found.entry.is_directory:
             self._change_directory(found, change)
             return
+        if found.entry.is_link:  # the copy would be one of its target
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
         with self._files.pinned(found) as node, node.pending.lock:
             old, new = node.attributes, change(node.attributes)
             changed = replace(new, ctime_ns=self._clock.now_ns())
@@ -177,6 +179,8 @@ class Describing:
         found = self._tree.find(path)
         if found.entry.is_directory:
             return self._tree.directory_attributes(found.key, is_needed=True)
+        if found.entry.is_link:
+            return self._tree.attributes(self._tree.descriptions.shown(found.key, found.entry))
         if found.node is not None and found.node.is_described:
             return found.node.attributes
         try:

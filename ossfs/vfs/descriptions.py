@@ -30,6 +30,7 @@ from ossfs.vfs.posix import file_kind
 from ossfs.vfs.walk import Asked, Walks
 
 CLOCKS_DIFFER_NS = 2 * 10**9  # ours from the store's; its times are whole seconds, besides
+LINK_HEADERS = Headers(None, {"mode": str(stat.S_IFLNK | 0o777)})
 
 
 class Descriptions:
@@ -79,6 +80,8 @@ class Descriptions:
 
     def shown(self, key: str, entry: Entry) -> Known:
         """Return what `stat` shows of a file: what is known, what is asked for, or the listing."""
+        if entry.is_link:
+            return _as_link(entry)
         known = self._match(key, entry)
         if known is not None:
             return known
@@ -102,6 +105,8 @@ class Descriptions:
         is_plain = self._is_plain(directory)
 
         def shown(key: str, entry: Entry) -> Known | None:
+            if entry.is_link:
+                return _as_link(entry)
             known = self._match(key, entry)
             return _as_listed(entry) if known is None and is_plain else known
 
@@ -194,6 +199,8 @@ class Descriptions:
         unknown = stat.S_IFREG if self._is_plain(directory) else 0
 
         def kind(key: str, entry: Entry) -> int:
+            if entry.is_link:
+                return stat.S_IFLNK
             known = self._match(key, entry)
             return unknown if known is None or known.headers is None else file_kind(known.headers)
 
@@ -234,7 +241,7 @@ class Descriptions:
         unknown = (
             directory + other
             for other, entry in listed[behind:]
-            if not entry.is_directory
+            if not (entry.is_directory or entry.is_link)
             and self._nodes.get(directory + other) is None
             and self._match(directory + other, entry) is None
         )
@@ -350,6 +357,11 @@ def _is_older(info: ObjectInfo, known: Known) -> bool:
     if known.modified_ns is not None:
         return info.modified_ns <= known.modified_ns
     return info.modified_ns <= known.made_ns + CLOCKS_DIFFER_NS
+
+
+def _as_link(entry: Entry) -> Known:
+    """Return what a store's own symlink is shown as: a HEAD would describe its target."""
+    return replace(_as_listed(entry), headers=LINK_HEADERS)
 
 
 def _as_listed(entry: Entry, checked: float = LONG_AGO) -> Known:

@@ -25,9 +25,12 @@ class Entry(NamedTuple):
     etag: str = ""
     modified_ns: int = 0
     storage_class: str = ""
+    is_link: bool = False
+    """The store itself keeps it as a symlink."""
 
 
 DIRECTORY = Entry(is_directory=True)
+LINK = "Symlink"  # object type of OSS and TOS
 OUR_MARKER = Entry(is_directory=False)
 """A marker that we made, and that no listing has shown since."""
 
@@ -76,6 +79,7 @@ def file_entry(item: ListedObject) -> Entry:
         etag=item.etag,
         modified_ns=item.modified_ns,
         storage_class=storage_class,
+        is_link=item.object_type == LINK,
     )
 
 

@@ -114,10 +114,14 @@ class FileSystem:
     def readlink(self, path: str) -> str:
         """Return a symlink's target. OSError (EINVAL): not a symlink."""
         found = self._tree.find(path)
+        if found.entry.is_link:
+            return self._tree.keys.target(self._store.get_symlink(found.key), of=found.key)
         if found.entry.is_directory or not stat.S_ISLNK(self._tree.stat(path).attributes.mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
-        body = bytes(self._store.get(found.key, Extent(0, MAX_SYMLINK)).data)
-        return os.fsdecode(body)
+        target = self._tree.link_target(found)
+        if target is None:
+            return os.fsdecode(bytes(self._store.get(found.key, Extent(0, MAX_SYMLINK)).data))
+        return target
 
     # Opening
 

@@ -9,6 +9,7 @@ Threads: values only.
 
 import errno
 import os
+import posixpath
 from collections.abc import Iterable, Iterator
 
 MAX_NAME = 255  # bytes, Linux NAME_MAX
@@ -46,6 +47,17 @@ class Keys:
         if len(key.encode()) > self._max_key:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
         return key
+
+    def target(self, target: str, *, of: str) -> str:
+        """
+        Return where a store's own symlink leads, as seen from the place of the link.
+
+        Stores take the target for a key, whatever the link's is; but no key is meant by what
+        begins as a path does, as a FUSE client may have stored it.
+        """
+        if target.startswith(("/", "./", "../")):
+            return target
+        return posixpath.relpath("/" + target, "/" + split(of)[0])
 
 
 def split(key: str) -> tuple[str, str]:

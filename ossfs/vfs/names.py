@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey, OssfsError
 from ossfs.journal.records import MoveRecord, Version
-from ossfs.store.api import BytesBody, ObjectStore
+from ossfs.store.api import BytesBody, Headers, ObjectStore
 from ossfs.vfs.entries import DIRECTORY
 from ossfs.vfs.files import Files
 from ossfs.vfs.keys import split
@@ -143,7 +143,9 @@ class Names:
     def _delete(self, found: Found, pid: int) -> None:
         """Delete a file that nobody has open: now, or soon when it is one of many."""
         directory, deletions = split(found.key)[0], self._files.deletions
-        if found.entry.etag and deletions.is_run(pid, directory):
+        # A HEAD of a store's own symlink shows its target's etag, which says nothing later.
+        is_certain = bool(found.entry.etag) and not found.entry.is_link
+        if is_certain and deletions.is_run(pid, directory):
             deletions.soon(pid, found.key, found.entry.etag)
         else:
             self._store.delete(found.key)
@@ -265,6 +267,9 @@ class Names:
         if new is not None and new.entry.is_directory:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
         key = self._tree.keys.key(target)
+        if old.entry.is_link:
+            self._rename_link(old, new, key)
+            return
         with self._files.pinned(old, is_described=False) as node:
             if node.handles > 1 and split(key)[1].startswith(LIBFUSE_HIDDEN):
                 self._keep_parent(node.key)
@@ -286,6 +291,24 @@ class Names:
             self._tree.content_changed(old.key, key)
             self._tree.inodes.renamed(old.key, key)
             node.ino = self._tree.inodes.of(key)
+
+    def _rename_link(self, old: Found, new: Found | None, key: str) -> None:
+        """Rename a store's own symlink: make another one, then delete it."""
+        self._keep_parent_without(old.key, key)
+        leads_to = self._store.get_symlink(old.key)
+        replaced = None if new is None else new.node
+        unlinking = self._files.unlinking
+        with (
+            unlinking.giving_way(key) if replaced is None else unlinking.replacing(replaced),
+            self._claimed(key),
+        ):
+            self._store.put_symlink(key, leads_to, Headers())
+            unlinking.replaced(key)
+        self._store.delete(old.key)
+        self._tree.gone(old.key)
+        self._tree.doubt(key)
+        self._tree.content_changed(old.key, key)
+        self._tree.inodes.renamed(old.key, key)
 
     def _take_name(self, node: FileNode, key: str, *, replaces: bool) -> None:
         source = node.key

@@ -7,7 +7,8 @@ POSIX attributes in object metadata, as the official ossfs 1.x and s3fs keep the
     rdev                decimal st_rdev of a device, as geesefs keeps it
 
 Numbers are read as those programs read them: a leading 0 means octal, 0x hexadecimal.
-What cannot be read is taken for absent. Metadata that is not ours is kept.
+What cannot be read is taken for absent. Metadata that is not ours is kept; where ours is
+absent, `other_forms` are read.
 
 Threads: values only.
 """
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ossfs.store.api import NOTHING, Headers
+from ossfs.vfs.other_forms import in_our_words, is_link
 
 DIRECTORY_TYPE = "application/x-directory"
 OURS = ("mode", "uid", "gid", "mtime", "ctime", "atime", "rdev")
@@ -116,9 +118,11 @@ def read_attributes(
             storage_class=headers.storage_class,
         )
     kind = stat.S_IFDIR if is_directory else file_kind(headers)
+    metadata = in_our_words(metadata)
     stored = parse_number(metadata.get("mode", ""))
     if stored is None:
         mode = defaults.dir_mode if is_directory else defaults.file_mode
+        mode = 0o777 if kind == stat.S_IFLNK else mode
     else:
         mode = stat.S_IMODE(stored)
     uid, gid = (parse_number(metadata.get(name, "")) for name in ("uid", "gid"))
@@ -132,7 +136,7 @@ def read_attributes(
         atime_ns=parse_time(metadata.get("atime", ""), mtime_ns),
         rdev=_device(kind, metadata),
         content_type=headers.content_type,
-        foreign={name: value for name, value in metadata.items() if name not in OURS},
+        foreign={name: value for name, value in headers.metadata.items() if name not in OURS},
         standard=headers.standard,
         storage_class=headers.storage_class,
     )
@@ -146,7 +150,10 @@ def _device(kind: int, metadata: Mapping[str, str]) -> int:
 
 def file_kind(headers: Headers) -> int:
     """Return the type bits of what is no directory."""
-    kind = stat.S_IFMT(parse_number(headers.metadata.get("mode", "")) or 0)
+    metadata = in_our_words(headers.metadata)
+    kind = stat.S_IFMT(parse_number(metadata.get("mode", "")) or 0)
+    if kind == 0 and is_link(metadata):
+        return stat.S_IFLNK
     return kind if kind not in (0, stat.S_IFDIR) else stat.S_IFREG
 
 

@@ -28,6 +28,7 @@ from ossfs.vfs.hidden import HiddenNames
 from ossfs.vfs.inodes import Ino, InodeNumbers
 from ossfs.vfs.keys import Keys, split
 from ossfs.vfs.nodes import FileNode, NodeTable
+from ossfs.vfs.other_forms import link_target
 from ossfs.vfs.paging import Reading
 from ossfs.vfs.posix import Attributes, Defaults, read_attributes
 
@@ -250,6 +251,11 @@ class Tree:
             return Stat(self._ino(key), known.size, 1, self.attributes(known))
 
         return answer
+
+    def link_target(self, found: Found) -> str | None:
+        """Return where a symlink leads, if that is stored beside its object; asks nothing."""
+        known = self.descriptions.listed(found.key, found.entry)
+        return None if known.headers is None else link_target(known.headers.metadata)
 
     # What is stored beside objects
 

@@ -102,7 +102,7 @@ class Upcoming:
                 entries = {
                     other: entry
                     for other, entry in self._directories.listed(directory)
-                    if not entry.is_directory
+                    if not (entry.is_directory or entry.is_link)
                 }
                 walk.see(entries)
             found = [

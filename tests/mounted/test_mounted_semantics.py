@@ -81,3 +81,32 @@ def test_reading_leaves_the_time_of_access(mounted, seen):
     mounted.umount()
     head, _ = seen.request("HEAD", "f")
     assert "1234567890" == head["x-oss-meta-atime"]
+
+
+def test_symlinks_of_the_store(mounted, seen):
+    """They lead where the store says, from the directory they are in."""
+    seen.put("d/f", b"inside")
+    seen.put("top", b"above")
+    for link, target in (("d/one", "d/f"), ("d/two", "top"), ("three", "d%2Ff")):
+        seen.request("PUT", link, "symlink", {"x-oss-symlink-target": target})
+
+    assert {"d/one": "f", "d/two": "../top", "three": "d/f"} == {
+        path: str((mounted.path / path).readlink()) for path in ("d/one", "d/two", "three")
+    }
+    assert [b"inside", b"above", b"inside"] == [
+        (mounted.path / path).read_bytes() for path in ("d/one", "d/two", "three")
+    ]
+    (mounted.path / "d/two").rename(mounted.path / "four")
+    assert b"above" == (mounted.path / "four").read_bytes()
+    (mounted.path / "four").unlink()
+    assert ["d/f", "d/one", "three", "top"] == seen.keys()
+
+
+def test_sync_brings_nothing_to_the_bucket(mounted, seen):
+    """The kernel does not pass it on; fsync of the same file does."""
+    with (mounted.path / "f").open("wb", buffering=0) as file:
+        file.write(b"x")
+        os.sync()
+        assert [] == seen.keys()
+        os.fsync(file.fileno())
+        assert ["f"] == seen.keys()
