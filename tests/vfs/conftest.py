@@ -208,8 +208,8 @@ class Os(WholeFiles):
     def unlink(self, path):
         self.fs.unlink(path)
 
-    def rename(self, old, new):
-        self.fs.rename(old, new)
+    def rename(self, old, new, *, is_exclusive=False):
+        self.fs.rename(old, new, is_exclusive=is_exclusive)
 
     def chmod(self, path, mode):
         self.fs.chmod(path, mode)
@@ -225,6 +225,15 @@ class Os(WholeFiles):
 
     def readlink(self, path):
         return self.fs.readlink(path)
+
+    def mknod(self, path, mode, rdev=0):
+        self.fs.mknod(path, mode, rdev, uid=1000, gid=1000)
+
+    def setxattr(self, path, name, value, flags=0):
+        self.fs.setxattr(path, name, value, flags)
+
+    def removexattr(self, path, name):
+        self.fs.removexattr(path, name)
 
 
 class Life:
@@ -303,12 +312,12 @@ class Core:
 
     Killed = Killed
 
-    def __init__(self, state_dir, *, limits=LIMITS, capabilities=None):
+    def __init__(self, state_dir, *, limits=LIMITS, capabilities=None, clock=None, store=None):
         self.state_dir = state_dir.resolve()
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         options = {} if capabilities is None else {"capabilities": capabilities}
-        self.bucket = MemoryStore(clock=self.clock, limits=limits, **options)
+        self.bucket = store or MemoryStore(clock=self.clock, limits=limits, **options)
         self.lives = []
 
     def config(
