@@ -30,7 +30,11 @@ DEFAULT_FOLDER = "ossfs-transfers"
 
 
 class Unusable(ValueError):
-    """A checkpoint that cannot be believed; the message says why."""
+    """A checkpoint that cannot be believed; the message says why, `legible` what is whole of it."""
+
+    def __init__(self, message: str, legible: "Loaded | None" = None) -> None:
+        super().__init__(message)
+        self.legible = legible
 
 
 class Loaded(NamedTuple):
@@ -91,7 +95,11 @@ class CheckpointFile:
         *lines, torn = text.split(b"\n")
         if not lines:
             raise Unusable("it has no plan")
-        plan, *facts = [_read(line) for line in lines]
+        read = [_read(line) for line in lines]
+        if None in read:
+            plan, *facts = [{} if one is None else one for one in read]
+            raise Unusable("it was damaged or changed", Loaded(plan, [one for one in facts if one]))
+        plan, *facts = [one for one in read if one is not None]
         if torn:  # written by a process that ended in the middle of it
             os.truncate(self.path, len(text) - len(torn))
         return Loaded(plan, facts)
@@ -154,15 +162,14 @@ def _line(value: Mapping[str, Any]) -> bytes:
     return b"%016x %s\n" % (crc64(text), text)
 
 
-def _read(line: bytes) -> Mapping[str, Any]:
+def _read(line: bytes) -> Mapping[str, Any] | None:
+    """Return what a line says; None: it was damaged or changed."""
     crc, _, text = line.partition(b" ")
     try:
         value = json.loads(text) if crc == b"%016x" % crc64(text) else None
     except ValueError:
         value = None
-    if not isinstance(value, dict):
-        raise Unusable("it was damaged or changed")
-    return value
+    return value if isinstance(value, dict) else None
 
 
 def _write(fd: int, data: bytes) -> None:

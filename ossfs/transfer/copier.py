@@ -10,13 +10,13 @@ Threads: a copy belongs to the thread that runs it; its parts are asked for by t
 its own, which have ended when `run` returns.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from ossfs.errors import Damaged, PreconditionFailed, TransferCancelled, TransferError
+from ossfs.errors import Damaged, LocalFailure, PreconditionFailed, TransferCancelled, TransferError
 from ossfs.extents import Extent
 from ossfs.store.api import Headers, ObjectInfo, ObjectStore, Part, Stored, kept_class
 from ossfs.store.interrupts import serving
@@ -91,12 +91,21 @@ class ObjectCopy:
                 self._hooks.cancel.check()
                 result = self._of_version(self._described())
         except BaseException as error:
-            if isinstance(error, TransferError):
-                error.bucket, error.key = self._store.name, self._key
-            self._progress.failed(error)
-            raise
+            placed = self._placed(error)
+            self._progress.failed(placed)
+            if placed is error:
+                raise
+            raise placed from error
         self._progress.succeeded()
         return result
+
+    def _placed(self, error: BaseException) -> BaseException:
+        """Return the error with what it is about."""
+        if isinstance(error, OSError):  # of the checkpoint: nothing else is local here
+            return LocalFailure(str(error), bucket=self._store.name, key=self._key)
+        if isinstance(error, TransferError):
+            error.bucket, error.key = self._store.name, self._key
+        return error
 
     def _described(self) -> ObjectInfo:
         return described(
@@ -186,17 +195,20 @@ class ObjectCopy:
                 resumed += 1
                 self._progress.there(part.size)
 
+        pieces = list(self._pieces(info, remembered.part_size))
         upload = MultipartUpload(
             store=self._store,
             workers=workers,
             key=self._key,
             headers=self._headers_of(info),
-            pieces=list(self._pieces(info, remembered.part_size)),
+            pieces=pieces,
             checkpoint=checkpoint,
             opened=lambda: self._opened(info, checkpoint),
             on_part=count,
             is_cancelled=self._hooks.cancel.raised,
-            before_complete=lambda: self._compare(info, checkpoint.parts),
+            before_complete=lambda: self._compare(
+                info, [checkpoint.parts[piece.number] for piece in pieces]
+            ),
             is_current=lambda _: True,  # the version is pinned: its bytes do not change
             forbid_overwrite=self._options.forbid_overwrite,
             window=max(1, threads),
@@ -213,9 +225,9 @@ class ObjectCopy:
         remembered.forget()
         return replace(self._result(info, stored), upload_id=upload_id, parts_resumed=resumed)
 
-    def _compare(self, info: ObjectInfo, parts: Mapping[int, Part]) -> None:
+    def _compare(self, info: ObjectInfo, parts: Sequence[Part]) -> None:
         """Raise Damaged if the parts are known not to be the source."""
-        value = crc_of_parts([parts[number] for number in sorted(parts)])
+        value = crc_of_parts(parts)
         if value is not None and info.crc64 not in {None, value}:
             raise Damaged(f"the parts' CRC-64 is {value}, the source's {info.crc64}")
 

@@ -11,10 +11,11 @@ the download.
 """
 
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,9 +143,7 @@ class DownloadMemory:
                 file.close()
 
     def _begun(self, file: CheckpointFile | None, plan: DownloadPlan) -> Received:
-        name = self._target.name
-        if self._use_temp_file:
-            name = f"{name[:LONGEST]}.ossfs-{secrets.token_hex(4)}"
+        name = self._temp_name()
         plan = replace(plan, temp=name)
         if file is not None:
             plan = replace(plan, boot=_boot())
@@ -153,25 +152,24 @@ class DownloadMemory:
             self._target.with_name(name),
             plan.stop - plan.start,
             is_new=True,
+            is_ours=self._use_temp_file,
             is_nameless=file is None and self._use_temp_file,  # nobody would look for it
         )
         return Received(plan, sink, file, {})
 
     def _recalled(self, file: CheckpointFile, plan: DownloadPlan) -> Received | None:
         """Return what an earlier run left; None: nothing that could be gone on with."""
-        record: Mapping[str, Any] = {}
         try:
             loaded = file.load()
             if loaded is None:
                 return None
-            record = loaded.plan
-            then = earlier(plan, record)
+            then = earlier(plan, loaded.plan)
             parts, renaming = _facts(loaded.facts)
             return self._resumed(file, then, parts, renaming)
         except Unusable as error:
             _log.info("the checkpoint of %s cannot be used: %s", self._target, error)
             self._restarted(error)
-        self._clear_away(record)
+        self._clear_away()
         file.delete()
         return None
 
@@ -180,14 +178,14 @@ class DownloadMemory:
     ) -> Received:
         if plan.part_size < 1:
             raise Unusable(f"parts of {plan.part_size} bytes")
-        is_in_place = plan.temp == self._target.name
-        if not (self._is_temporary(plan.temp) if self._use_temp_file else is_in_place):
+        if plan.temp != self._temp_name():
             raise Unusable(f"it is written to {plan.temp!r}")
         temp = self._target.with_name(plan.temp)
         if renaming is not None and not temp.exists():
             self._look_at_target(plan, renaming)
         try:
-            sink = FileSink(temp, plan.stop - plan.start, is_new=False)
+            size = plan.stop - plan.start
+            sink = FileSink(temp, size, is_new=False, is_ours=self._use_temp_file)
         except FileNotFoundError:
             raise Unusable("its temporary file is gone") from None
         except ValueError as error:
@@ -225,15 +223,25 @@ class DownloadMemory:
             if is_there:
                 raise AlreadyThere(crc64)
 
-    def _clear_away(self, record: Mapping[str, Any]) -> None:
+    def _clear_away(self) -> None:
         """Delete the temporary file of a run that is not gone on with."""
-        name = record.get("temp")
-        if isinstance(name, str) and self._is_temporary(name):
+        name = self._temp_name(is_temporary=True)
+        if self._path is not None:
             self._target.with_name(name).unlink(missing_ok=True)
 
-    def _is_temporary(self, name: str) -> bool:
-        """Say whether it is such a name as `_begun` makes: others are not touched."""
-        return name.startswith(f"{self._target.name[:LONGEST]}.ossfs-") and "/" not in name
+    def _temp_name(self, *, is_temporary: bool | None = None) -> str:
+        """
+        Name the file that is written: always the same of one checkpoint, and nobody else's.
+
+        So what a run has left is found even if its checkpoint has become illegible.
+        """
+        name = self._target.name
+        if not (self._use_temp_file if is_temporary is None else is_temporary):
+            return name
+        if self._path is None:
+            return f"{name[:LONGEST]}.ossfs-{secrets.token_hex(8)}"
+        digest = hashlib.sha256(os.fsencode(self._path.absolute())).hexdigest()
+        return f"{name[:LONGEST]}.ossfs-{digest[:16]}"
 
 
 def _facts(facts: Any) -> tuple[dict[int, int], int | None]:

@@ -24,17 +24,28 @@ class FileSink:
     The file at `path`, open until `close`, with room for `size` bytes.
 
     With `is_new` whatever was there is replaced; without, a file of that size has to be
-    there. One that is `nameless` gets its name at the end, so that nothing is left of it
-    when the process dies (where the file system can do that; else it has it from the start).
+    there. A name that `is_ours` is nobody else's: what has it is deleted, and no link. One
+    that is `nameless` gets its name at the end, so that nothing is left of it when the
+    process dies (where the file system can do that; else it has it from the start).
     OSError: ENOSPC when the disk has no room for it; FileNotFoundError, and ValueError when
     its size is another one, unless `is_new`.
     """
 
-    def __init__(self, path: Path, size: int, *, is_new: bool, is_nameless: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: int,
+        *,
+        is_new: bool,
+        is_ours: bool = False,
+        is_nameless: bool = False,
+    ) -> None:
         self.path = path
         self.size = size
         self._has_name = True
-        self._fd = self._opened(is_new=is_new, is_nameless=is_nameless)
+        if is_new and is_ours:
+            path.unlink(missing_ok=True)
+        self._fd = self._opened(is_new=is_new, is_ours=is_ours, is_nameless=is_nameless)
         try:
             if is_new:
                 self._make_room()
@@ -44,13 +55,17 @@ class FileSink:
             os.close(self._fd)
             raise
 
-    def _opened(self, *, is_new: bool, is_nameless: bool) -> int:
+    def _opened(self, *, is_new: bool, is_ours: bool, is_nameless: bool) -> int:
         if is_nameless and PROC_FDS.exists():
             with contextlib.suppress(OSError):  # not every file system can
                 fd = os.open(self.path.parent, os.O_RDWR | os.O_CLOEXEC | os.O_TMPFILE, 0o666)
                 self._has_name = False
                 return fd
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if is_new else 0)
+        if is_ours and self.path.is_symlink() and not is_new:
+            raise ValueError(f"{self.path} is a link")
+        if is_ours:  # in a folder that others write to, too, it may be a link of theirs
+            flags |= os.O_NOFOLLOW | (os.O_EXCL if is_new else 0)
         return os.open(self.path, flags, 0o666)
 
     def _make_room(self) -> None:

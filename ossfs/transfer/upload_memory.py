@@ -101,10 +101,12 @@ class UploadMemory:
             return
         with _locked(path):
             file = CheckpointFile(path)
-            with contextlib.suppress(Unusable):
+            try:
                 loaded = file.load()
-                if loaded is not None:
-                    self._abort_earlier(loaded)
+            except Unusable as error:
+                loaded = error.legible
+            if loaded is not None:
+                self._abort_earlier(loaded)
             file.delete()
 
     def abandon(self, remembered: Remembered) -> None:
@@ -126,6 +128,7 @@ class UploadMemory:
             check_parts(then.part_size, then.size, self._store.limits)
             return Remembered(RecordedUpload(file, loaded.facts), then.part_size, file)
         except Unusable as error:
+            loaded = loaded or error.legible
             _log.info("the checkpoint of %s cannot be used: %s", self._key, error)
             self._teller.tell(Type.RESTARTED, error=error)
         if loaded is not None:
@@ -147,10 +150,10 @@ class UploadMemory:
         place, key = loaded.plan.get("place"), loaded.plan.get("key")
         if (place, key) != (self._store.place, self._key):
             return
-        with contextlib.suppress(Unusable, StoreError):
-            upload_id = RecordedUpload(CheckpointFile(self._path()), loaded.facts).upload_id
-            if upload_id is not None:
-                self._store.abort_upload(self._key, upload_id)
+        ids = [fact["upload"] for fact in loaded.facts if isinstance(fact.get("upload"), str)]
+        with contextlib.suppress(StoreError):
+            if ids:
+                self._store.abort_upload(self._key, ids[-1])
 
 
 def digest_of(headers: Mapping[str, str], *, sequential: bool = False) -> str:
