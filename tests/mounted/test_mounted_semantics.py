@@ -1,5 +1,7 @@
 """Paragraphs of docs/semantics.md that only a mount and other clients can show."""
 
+import errno
+import mmap
 import os
 import stat
 import subprocess
@@ -110,3 +112,67 @@ def test_sync_brings_nothing_to_the_bucket(mounted, seen):
         assert [] == seen.keys()
         os.fsync(file.fileno())
         assert ["f"] == seen.keys()
+
+
+def test_a_file_is_all_data(mounted):
+    """Holes are not reported, as it is allowed."""
+    with (mounted.path / "f").open("w+b", buffering=0) as file:
+        os.pwrite(file.fileno(), b"end", 1 << 20)
+
+        assert 5000 == os.lseek(file.fileno(), 5000, os.SEEK_DATA)
+        assert (1 << 20) + 3 == os.lseek(file.fileno(), 5000, os.SEEK_HOLE)
+
+
+def test_a_map_beside_a_reader_of_the_old_version(mounted, seen, poll):
+    """It would share pages with the old one, and is refused until that is closed."""
+    path = mounted.path / "f"
+    seen.put("f", b"old " * 5000)
+
+    def is_new():
+        with path.open("rb") as file:
+            return b"new " == file.read(4)
+
+    with path.open("rb", buffering=0) as reader:
+        assert b"old " == reader.read(4)
+        seen.put("f", b"new " * 5000)
+        poll(is_new)
+        with path.open("rb") as newer, pytest.raises(OSError, check=is_no_device):
+            mmap.mmap(newer.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ)
+    poll(is_new)
+    with path.open("rb") as newer:
+        poll(lambda: can_be_mapped(newer))
+
+
+def is_no_device(error):
+    return error.errno == errno.ENODEV
+
+
+def can_be_mapped(file):
+    try:
+        with mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ) as memory:
+            return b"new " == memory[:4]
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user")
+def test_writing_takes_special_bits_away(mounting, seen):
+    """The kernel asks for it, with a change of mode, when anybody but root writes."""
+    mount = mounting().mount("--allow-other")
+    folder = os.open(mount.path, os.O_RDONLY | os.O_DIRECTORY)
+    for name, user in (("f", 65534), ("g", 0)):
+        (mount.path / name).write_bytes(b"x")
+        os.chown(mount.path / name, 65534, 65534)
+        (mount.path / name).chmod(0o6755)
+        os.seteuid(user)
+        try:
+            fd = os.open(name, os.O_WRONLY, dir_fd=folder)
+            os.write(fd, b"y")
+            os.close(fd)
+        finally:
+            os.seteuid(0)
+    os.close(folder)
+
+    modes = [stat.S_IMODE((mount.path / name).stat().st_mode) for name in ("f", "g")]
+    assert [0o755, 0o6755] == modes
+    assert b"y" == seen.get("f") == seen.get("g")

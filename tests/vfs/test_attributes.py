@@ -270,3 +270,38 @@ def test_an_answer_from_before_our_own_change(core, life, sh):
     core.put("f", b"data", mode=str(0o100640))
     sh.close(sh.open("/f", os.O_RDONLY))
     assert 0o100640 == sh.stat("/f").st_mode
+
+
+@pytest.mark.parametrize(("uid", "mode"), [(0, 0o6755), (1000, 0o755)])
+def test_emptying_a_file_takes_special_bits_away(sh, uid, mode):
+    """Unless root does it; the group's bit means something else where the group may not run it."""
+    sh.write("/f", b"x")
+    sh.chmod("/f", 0o6755)
+    sh.write("/g", b"x")
+    sh.chmod("/g", 0o2745)
+
+    for path in ("/f", "/g"):
+        sh.close(sh.fs.open(path, os.O_WRONLY | os.O_TRUNC, uid=uid))
+
+    assert mode == stat.S_IMODE(sh.stat("/f").st_mode)
+    assert 0o2745 == stat.S_IMODE(sh.stat("/g").st_mode)
+
+
+@pytest.mark.parametrize("act", ["open", "never closed", "closed"])
+def test_a_rename_keeps_the_content_type(sh, core, act):
+    """It follows from the first name, also when the file is written again."""
+    fd = sh.open("/f.txt", os.O_CREAT | os.O_RDWR)
+    sh.pwrite(fd, b"x", 0)
+    if act == "never closed":
+        sh.rename("/f.txt", "/f.png")
+    sh.close(fd)
+    if act == "closed":
+        sh.rename("/f.txt", "/f.png")
+    if act == "open":
+        fd = sh.open("/f.txt", os.O_RDWR)
+        sh.rename("/f.txt", "/f.png")
+        sh.pwrite(fd, b"y", 0)
+        sh.close(fd)
+    sh.append("/f.png", b"more")
+
+    assert "text/plain" == core.bucket.head("f.png").content_type
