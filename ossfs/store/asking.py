@@ -14,6 +14,7 @@ from copy import copy
 from typing import TypeVar
 
 from ossfs.clock import Clock, SystemClock
+from ossfs.store import interrupts
 from ossfs.store.addressing import Endpoint
 from ossfs.store.answers import etag_of
 from ossfs.store.api import (
@@ -181,5 +182,6 @@ def md5_of(body: Body) -> str:
     """Return the Content-MD5 by which the server refuses a body that was bent on its way."""
     digest = hashlib.md5(usedforsecurity=False)
     for piece in pieces_of(body):
+        interrupts.check()
         digest.update(piece)
     return base64.b64encode(digest.digest()).decode()

@@ -31,6 +31,7 @@ from ossfs.errors import (
     Transient,
 )
 from ossfs.extents import Extent
+from ossfs.store import interrupts
 from ossfs.store.addressing import Endpoint
 from ossfs.store.answers import crc_of, error_of
 from ossfs.store.api import Body, CutShort, ObjectInfo, Said, Sink, pieces_of
@@ -122,6 +123,7 @@ class Conversation:
             return
         value = 0
         for piece in pieces_of(call.body, 256 << 10):
+            interrupts.check()
             value = checksum.add(piece, value)
         call.sent_checksum = call.headers[checksum.header] = checksum.written(value)
 

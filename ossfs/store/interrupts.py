@@ -55,6 +55,17 @@ def serving(interrupt: Interrupt | None) -> Iterator[None]:
             interrupt.holds(None)
 
 
+def is_serving() -> bool:
+    """Say whether somebody may interrupt this thread."""
+    return _serving.interrupt is not None
+
+
+def check() -> None:
+    """Raise what ends the operation, for whoever is busy without a connection."""
+    if _serving.interrupt is not None:
+        _serving.interrupt.check()
+
+
 def on(connection: socket | None) -> None:
     """Say that this thread's request is on a connection. Raises what ends the operation."""
     interrupt = _serving.interrupt

@@ -30,9 +30,11 @@ from urllib3 import BaseHTTPResponse, Retry, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import (
+    ConnectTimeoutError,
     EmptyPoolError,
     HTTPError,
     InsecureRequestWarning,
+    NameResolutionError,
     NewConnectionError,
     ProtocolError,
     ProxyError,
@@ -47,6 +49,7 @@ from ossfs.store.addressing import Origin, is_loopback
 from ossfs.store.api import Body
 from ossfs.store.bodies import leaving
 from ossfs.store.heads import QuickResponse
+from ossfs.store.reaching import reached
 
 SENT_AT_ONCE = 256 << 10
 """Bytes of a body that are read, counted and sent together: what stays in a core's cache."""
@@ -210,7 +213,7 @@ class HttpTransport:
         )
         assert isinstance(pool, HTTPConnectionPool)  # noqa: S101  # typed wider than it is
         self._adapter.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # so in requests
-        pool.ConnectionCls = _TlsConnection if origin.scheme == "https" else _Connection
+        pool.ConnectionCls = _TlsConnection if origin.scheme == "https" else _Telling
         forwarded = pool.proxy is not None and origin.scheme == "http"
         return _Route(pool, url if forwarded else "")
 
@@ -289,13 +292,40 @@ class _Thread(threading.local):
 _thread = _Thread()
 
 
-class _Connection(HTTPConnection):
-    """A connection that tells when it is new, and reads answers quickly."""
+class _Telling(HTTPConnection):
+    """A connection that tells when it is new and who it is, and reads answers quickly."""
 
     response_class = QuickResponse
+    _handle: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        """Connect, as urllib3 would, but so that it can be given up."""
+        try:
+            made, self._handle = reached(
+                self._dns_host,
+                self.port,
+                timeout_s=self.timeout,
+                source=self.source_address,
+                options=self.socket_options or (),
+            )
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            message = f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
+            raise ConnectTimeoutError(self, message) from error
+        except OSError as error:
+            message = f"Failed to establish a new connection: {error}"
+            raise NewConnectionError(self, message) from error
+        return made
 
     def connect(self) -> None:
-        super().connect()
+        try:
+            super().connect()
+        finally:
+            if self._handle is not None:
+                interrupts.off()
+                self._handle.close()
+                self._handle = None
         _thread.has_connected = True
         interrupts.on(self.sock)
 
@@ -304,19 +334,8 @@ class _Connection(HTTPConnection):
         super().putrequest(*arguments, **more)
 
 
-class _TlsConnection(HTTPSConnection):
+class _TlsConnection(_Telling, HTTPSConnection):
     """The same with TLS."""
-
-    response_class = QuickResponse
-
-    def connect(self) -> None:
-        super().connect()
-        _thread.has_connected = True
-        interrupts.on(self.sock)
-
-    def putrequest(self, *arguments: Any, **more: Any) -> None:
-        interrupts.on(self.sock)
-        super().putrequest(*arguments, **more)
 
 
 class _Adapter(HTTPAdapter):

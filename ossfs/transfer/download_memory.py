@@ -205,9 +205,8 @@ class DownloadMemory:
         if not received.parts.keys() <= sizes.keys():
             raise Unusable("parts that the object does not have")
         for number in sorted(received.parts) if is_doubtful else ():
-            self._check()
             place = received.place(sizes[number])
-            if received.sink.crc64(place) != received.parts[number]:
+            if received.sink.crc64(place, self._check) != received.parts[number]:
                 _log.info("part %d of %s is not what had come", number, self._target)
                 del received.parts[number]
 
@@ -217,7 +216,7 @@ class DownloadMemory:
             size = plan.stop - plan.start
             found = FileSink(self._target, size, is_new=False)
             try:
-                is_there = found.crc64(Extent(0, size)) == crc64
+                is_there = found.crc64(Extent(0, size), self._check) == crc64
             finally:
                 found.close()
             if is_there:

@@ -8,6 +8,7 @@ belongs to one thread.
 import contextlib
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ossfs.crc64 import crc64
@@ -84,10 +85,11 @@ class FileSink:
             offset += written
             data = data[written:]
 
-    def crc64(self, extent: Extent) -> int:
-        """Read a piece and return its CRC-64. OSError."""
+    def crc64(self, extent: Extent, check: Callable[[], object] = lambda: None) -> int:
+        """Read a piece and return its CRC-64. OSError; what `check` raises, asked all the while."""
         value = 0
         for piece in pieces_of(FileBody(self._fd, extent)):
+            check()
             value = crc64(piece, value)
         return value
 

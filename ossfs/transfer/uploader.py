@@ -17,9 +17,10 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 
+from ossfs.crc64 import crc64
 from ossfs.errors import (
     Conflict,
     LocalFailure,
@@ -29,10 +30,10 @@ from ossfs.errors import (
     TransferError,
 )
 from ossfs.extents import Extent
-from ossfs.store.api import ObjectStore, Part, Said, Stored
+from ossfs.store.api import ObjectStore, Part, Said, Stored, pieces_of
 from ossfs.store.bodies import WatchedBody
 from ossfs.store.interrupts import serving
-from ossfs.store.resolving import CompletionUnknown
+from ossfs.store.resolving import CompletionUnknown, md5_of
 from ossfs.transfer.events import PartEvent, TransferEvent
 from ossfs.transfer.events import TransferEventType as Type
 from ossfs.transfer.finding import Found, find_upload
@@ -220,7 +221,7 @@ class FileUpload:
     def _pieces(self, part_size: int) -> Iterator["_WatchedPiece"]:
         for number, extent in spans(Extent(0, self._source.size), part_size):
             body = partial(self._source.body, extent)
-            yield _WatchedPiece(number, extent, body, self._send)
+            yield _WatchedPiece(number, extent, body, self._hooks.cancel.check, self._send)
 
     def _opened(self, checkpoint: Checkpoint) -> str:
         return self._teller.opened(self._store, checkpoint, self._key, self._headers.of_object)
@@ -323,10 +324,24 @@ def _sequential(said: Mapping[str, Said]) -> Mapping[str, Said]:
 
 @dataclass(frozen=True, slots=True)
 class _WatchedPiece(SentPiece):
-    """A part of the file that is sent by `deliver`."""
+    """A part of the file that is sent by `deliver`; reading it can be ended by `check`."""
 
+    check: Callable[[], object]
     deliver: Callable[[SentPiece, ObjectStore, str, str], Part]
 
     def send(self, store: ObjectStore, key: str, upload_id: str) -> Part:
         """Send the bytes."""
         return self.deliver(self, store, key, upload_id)
+
+    def local_crc64(self) -> int:
+        """Read the bytes and return their CRC-64."""
+        return reduce(lambda crc, piece: crc64(piece, crc), self._read(), 0)
+
+    def local_md5(self) -> str:
+        """Read the bytes and return their MD5."""
+        return md5_of(self._read())
+
+    def _read(self) -> Iterator[bytes | memoryview]:
+        for piece in pieces_of(self.open_body()):
+            self.check()
+            yield piece

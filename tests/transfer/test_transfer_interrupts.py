@@ -1,15 +1,24 @@
 """A transfer that is cancelled does not wait for a store that is silent."""
 
+import contextlib
 import io
 import os
 import signal
+import socket
 import threading
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
+from watched_bucket import Bucket
 
 import ossfs
+from ossfs.cli.transfers.comparing import has_same_bytes
+from ossfs.cli.transfers.ends import Remote
+from ossfs.cli.transfers.tasks import Upload
 from ossfs.errors import NoSuchKey, TransferCancelled
+from ossfs.store.api import ObjectInfo, Part
+from ossfs.store.interrupts import serving
 
 MIB = 1 << 20
 CONTENT = os.urandom(1 * MIB) * 11
@@ -105,6 +114,51 @@ def test_a_pause_between_attempts(emulator, bucket, moves, poll, name):
     stopper.join()
 
 
+@contextlib.contextmanager
+def listening(backlog):
+    """Listen without accepting anybody: give the port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=backlog) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("abort", [False, True])
+def test_a_host_that_drops_packets(tmp_path, abort):
+    """The connection is given up while it is made."""
+    with listening(0) as port, contextlib.ExitStack() as full:
+        for _ in range(4):  # from then on the kernel drops who comes
+            one = full.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        (tmp_path / "f").write_bytes(CONTENT)
+        cancel = ossfs.Cancel()
+        timer = threading.Timer(0.2, partial(cancel.cancel, abort=abort))
+        with ossfs.connect(
+            "oss://bucket", endpoint=f"http://127.0.0.1:{port}", access_key_id="k",
+            access_key_secret="s", connect_timeout=600, deadline=HOUR_S,
+        ) as bucket:  # fmt: skip
+            timer.start()
+            with pytest.raises(TransferCancelled):
+                ossfs.resumable_upload(
+                    bucket, "k", tmp_path / "f", checkpoint_dir=tmp_path / "c", cancel=cancel
+                )
+        timer.join()
+
+
+def test_a_host_that_is_silent_about_tls(tmp_path):
+    """The same between the connection and its encryption."""
+    with listening(10) as port:
+        cancel = ossfs.Cancel()
+        timer = threading.Timer(0.2, cancel.cancel)
+        with ossfs.connect(
+            "oss://bucket", endpoint=f"https://127.0.0.1:{port}", access_key_id="k",
+            access_key_secret="s", connect_timeout=600, read_timeout=HOUR_S, deadline=HOUR_S,
+        ) as bucket:  # fmt: skip
+            timer.start()
+            with pytest.raises(TransferCancelled):
+                ossfs.put_object(bucket, "k", b"x", cancel=cancel)
+        timer.join()
+
+
 def test_a_signal_handler_may_cancel(emulator, bucket, moves):
     """Python runs it in the main thread, which waits for the transfer at the time."""
     operation, move = moves["up"]
@@ -151,3 +205,69 @@ def test_a_slow_limit(bucket, tmp_path):
             limiter=ossfs.RateLimiter(1), cancel=cancel,
         )  # fmt: skip
     timer.join()
+
+
+# While bytes are read here
+
+
+@pytest.fixture
+def sparse(tmp_path):
+    """Make a file that takes long to read."""
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(64 << 30)
+    return tmp_path / "sparse"
+
+
+def test_parts_that_are_compared(points, sparse, kept, monkeypatch):
+    """A part of an earlier run, as large as a store takes, is not read to its end."""
+    store = Bucket("oss", points)
+    how = {"part_size": 5 << 30, "num_threads": 1, "store": kept}
+    cancel = ossfs.Cancel()
+
+    def told(event):
+        if event.type is ossfs.TransferEventType.PART_DONE:
+            cancel.cancel()
+
+    store.upload_part = lambda key, upload_id, number, body: _held(store, upload_id, number, body)
+    with pytest.raises(TransferCancelled):
+        ossfs.resumable_upload(store, "k", sparse, cancel=cancel, on_event=told, **how)
+    assert [1] == list(store.pending().values())
+    cancel = ossfs.Cancel()
+    real, reads = os.preadv, []
+
+    def preadv(*arguments):
+        reads.append(arguments)
+        if len(reads) == 10:
+            cancel.cancel()
+        return real(*arguments)
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    with pytest.raises(TransferCancelled):
+        ossfs.resumable_upload(store, "k", sparse, cancel=cancel, **how)
+    assert 10 == len(reads)
+
+
+def _held(store, upload_id, number, body):
+    """Take a part's word for what is in it."""
+    part = Part(number, body.size, "etag", 1)
+    store._uploads[upload_id].parts[number] = SimpleNamespace(part=part, data=b"")
+    return part
+
+
+@pytest.mark.parametrize("etag", ["0" * 32, "0" * 32 + "-512"])
+@pytest.mark.parametrize("crc64", [1, None])
+def test_files_that_are_compared(sparse, etag, crc64):
+    """A command that reads a large file to compare it ends at once, too."""
+    size = sparse.stat().st_size
+    seen = ObjectInfo("k", size, etag, 0, crc64=crc64)
+    task = Upload(sparse, Remote("oss", "b", "k"), SimpleNamespace(head=lambda _: seen), size, 0)
+    left = [10]
+
+    class Stopping(ossfs.Cancel):
+        def check(self):
+            left[0] -= 1
+            if left[0] == 0:
+                raise TransferCancelled("stopped")
+
+    with pytest.raises(TransferCancelled), serving(Stopping()):
+        has_same_bytes(task)

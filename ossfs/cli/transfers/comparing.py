@@ -5,7 +5,8 @@ By size first, which costs nothing; then by CRC-64, or where a store keeps none 
 or the MD5 of the MD5s of its parts, that its ETag is. What cannot be told is taken for
 different.
 
-Threads: functions; they read files and ask the store.
+Threads: functions; they read files and ask the store, and end when who serves an interrupt
+(`ossfs.store.interrupts`) is interrupted.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from pathlib import Path
 from ossfs.cli.transfers.tasks import Copy, Download, Task, Upload
 from ossfs.crc64 import crc64
 from ossfs.errors import NoSuchKey
+from ossfs.store import interrupts
 from ossfs.store.api import ObjectInfo, ObjectStore
 
 _MD5 = re.compile(r"[0-9a-fA-F]{32}")
@@ -90,6 +92,7 @@ def _md5_of_parts(path: Path, part_size: int) -> str:
         for _ in range(0, path.stat().st_size, part_size):
             digest, left = hashlib.md5(usedforsecurity=False), part_size
             while left and (data := file.read(min(left, AT_ONCE))):
+                interrupts.check()
                 digest.update(data)
                 left -= len(data)
             whole.update(digest.digest())
@@ -112,6 +115,7 @@ def _crc64_of(path: Path) -> int:
     value = 0
     with path.open("rb") as file:
         while data := file.read(AT_ONCE):
+            interrupts.check()
             value = crc64(data, value)
     return value
 
@@ -120,5 +124,6 @@ def _md5_of(path: Path) -> str:
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while data := file.read(AT_ONCE):
+            interrupts.check()
             digest.update(data)
     return digest.hexdigest()

@@ -31,6 +31,7 @@ from ossfs.errors import (
     TransferCancelled,
     Untrusted,
 )
+from ossfs.store.interrupts import serving
 from ossfs.transfer.cancel import Cancel
 from ossfs.transfer.limiter import RateLimiter
 from ossfs.transfer.options import Hooks
@@ -161,7 +162,8 @@ class Run:
         self.view.begun(number, task)
         is_done = is_skipped = False
         try:
-            is_skipped = self.is_same is not None and self.is_same(task)
+            with serving(self.cancel):
+                is_skipped = self.is_same is not None and self.is_same(task)
             if not is_skipped:
                 task.move(self.how, hooks)
             is_done = True
