@@ -280,3 +280,42 @@ def test_a_tree_that_was_written_here(core, cost):
         for name in sh.listdir("/d"):
             sh.stat(f"/d/{name}")
         assert {"list"} == set(life.requests())
+
+
+@pytest.fixture
+def outdated(core, sh):
+    """Know a directory and a file from a listing that has had its time."""
+    for key in ("d/f", "g"):
+        core.put(key, b"x")
+    sh.listdir("/")
+    core.clock.advance(11)
+
+
+def test_what_was_a_directory(core, sh, cost, outdated):
+    """Its own listing says whether it still is one, and what is in it; the parent's can wait."""
+    assert ["list"] == cost(lambda: sh.is_dir("/d"))
+    assert [] == cost(lambda: (sh.listdir("/d"), sh.stat("/d/f")))
+    assert ["list", "get"] == cost(lambda: sh.read("/g"))
+
+
+def test_what_was_a_directory_is_gone(core, sh, cost, outdated):
+    """Then the parent is listed anew: it may be a file, or nothing."""
+    core.bucket.delete("d/f")
+    assert not sh.exists("/d")
+    core.put("d", b"a file")
+    core.clock.advance(11)
+
+    assert b"a file" == sh.read("/d")
+    assert ["d", "g"] == sh.listdir("/")
+
+
+def test_many_that_were_directories(core, sh, cost):
+    """When they are only looked at, two are listed, and then their parent is."""
+    for n in range(50):
+        core.put(f"d{n:02}/", b"")
+    names = sh.listdir("/")
+    core.clock.advance(11)
+
+    assert ["list"] * 3 == [
+        one for one in cost(lambda: [sh.exists(f"/{name}") for name in names]) if one == "list"
+    ]
