@@ -252,6 +252,13 @@ class Directories:
         file = known._replace(is_directory=False) if known is not None and known.etag else None
         self._change(directory, name, file)
 
+    def remove_file(self, directory: str, name: str) -> None:
+        """Take note that a file is gone, if it was seen; a directory of its name stays."""
+        with self._lock:
+            seen = self._state_locked(directory).seen(name)
+        if seen is not None and seen.entry is not None:
+            self._change(directory, name, DIRECTORY if seen.entry.is_directory else None)
+
     def doubt(self, directory: str, name: str) -> None:
         """Take note that what is known of the entry is wrong: ask the bucket again."""
         with self._lock:

@@ -319,3 +319,26 @@ def test_many_that_were_directories(core, sh, cost):
     assert ["list"] * 3 == [
         one for one in cost(lambda: [sh.exists(f"/{name}") for name in names]) if one == "list"
     ]
+
+
+def test_the_last_close_of_an_unlinked_file(sh, cost):
+    """Its object is deleted, and what is known of its directory stays known."""
+    sh.mkdir("/d")
+    sh.write("/d/f", b"x")
+    fd = sh.open("/d/f", os.O_RDONLY)
+    sh.unlink("/d/f")
+
+    assert ["head", "delete"] == cost(lambda: sh.close(fd))
+    assert [] == cost(lambda: sh.listdir("/d"))
+    assert 2 == sh.stat("/d").st_nlink
+
+
+def test_the_last_close_finds_the_file_of_somebody_else(core, sh, cost):
+    """It stays, and is seen."""
+    sh.write("/f", b"x")
+    fd = sh.open("/f", os.O_RDONLY)
+    sh.unlink("/f")
+    core.put("f", b"theirs")
+
+    assert ["head"] == cost(lambda: sh.close(fd))
+    assert (["f"], b"theirs") == (sh.listdir("/"), sh.read("/f"))
