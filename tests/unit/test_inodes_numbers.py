@@ -47,18 +47,69 @@ def test_forgotten():
     assert one != numbers.of("b")
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd")), max_size=30))
-def test_no_number_is_given_twice(renames):
-    """Whatever is renamed to what."""
+def test_a_directory_takes_all_below_it_along():
+    """Renamed ones among them; what is made under the old name gets others."""
     numbers = InodeNumbers()
-    there = set("ab")
+    numbers.renamed("a/x", "a/y")
+    numbers.renamed("a/d/", "a/e/")
+    keys = ("", "y", "z", "d/", "e/", "e/f")
+    before = [numbers.of("a/" + key) for key in keys]
+    numbers.renamed("a/", "b/c/")
+
+    assert before == [numbers.of("b/c/" + key) for key in keys]
+    assert not {*before} & {numbers.of("a/" + key) for key in keys}
+    numbers.renamed("b/c/", "a/")
+    assert before == [numbers.of("a/" + key) for key in keys]
+
+
+def test_names_of_a_directory_that_was_renamed_twice():
+    """The table holds what was renamed, not what is below it."""
+    numbers = InodeNumbers()
+    one = numbers.of("a/f")
+    for source, target in (("a/", "b/"), ("b/", "c/")):
+        numbers.renamed(source, target)
+
+    assert one == numbers.of("c/f")
+    assert 1 == len(numbers._exceptions)
+
+
+KEYS = ("a", "b", "d/", "e/", "d/a", "d/b", "d/s/", "d/s/x", "e/a", "e/s/", "e/s/x")
+keys = st.sampled_from(KEYS)
+
+
+def test_the_deepest_directory():
+    """As deep as a key can be."""
+    numbers = InodeNumbers()
+    deep = "d/" * 500
+    one = numbers.of(deep + "f")
+    numbers.renamed("d/", "e/")
+
+    assert one == numbers.of("e/" + deep[2:] + "f") != numbers.of(deep + "f")
+
+
+@given(st.lists(st.tuples(keys, keys), max_size=30))
+def test_no_number_is_given_twice(renames):
+    """Whatever is renamed to what: files, and directories with what is below them."""
+    numbers = InodeNumbers()
+    there = {key for key in KEYS if key[0] != "e"}
     for source, target in renames:
-        if source in there and source != target:
-            before = numbers.of(source)
+        is_alike = source.endswith("/") == target.endswith("/")
+        is_inside = source.endswith("/") and target.startswith(source)
+        is_full = any(key != target and key.startswith(target) for key in there)
+        above = target.rstrip("/").rpartition("/")[0]
+        is_placed = not above or above + "/" in there
+        if source in there and is_alike and is_placed and not (is_inside or is_full):
+            moved = [key for key in there if key == source or key.startswith(source)]
+            if not source.endswith("/"):
+                moved = [source]
+            before = {key: numbers.of(key) for key in there}
             numbers.renamed(source, target)
-            there = (there - {source}) | {target}
-            assert before == numbers.of(target)
-        given_out = [numbers.of(key) for key in "abcd"]
+            there = (there - {*moved}) | {target + key[len(source) :] for key in moved}
+            for key in moved:
+                assert before[key] == numbers.of(target + key[len(source) :])
+            for key in there & {*before} - {target}:
+                assert before[key] == numbers.of(key)
+        given_out = [numbers.of(key) for key in sorted(there | {*KEYS})]
         assert len(set(given_out)) == len(given_out)
 
 
