@@ -3,7 +3,8 @@ The same system calls in several directories, and what came of each: mounts besi
 
 A `Step` is one call by one user. `play` runs steps in some directories and returns, for each, the
 errno or answer, and what the call did to the tree: type, mode, owner, size, links and device of
-every name, and which times it moved. Two directories agree when those are equal.
+every name, where its inode was before, and which times it moved. Two directories agree when those
+are equal.
 
 All paths are relative and the process works inside the directory, so that other users need no
 permission for what is above it.
@@ -345,14 +346,16 @@ def _shown(info):
 
 def _compared(before, after, started_ns, names):
     changes = []
+    numbers = {info.st_ino: path for path, info in before.items()}
     for path in sorted({*before, *after}):
         new, old = after.get(path), before.get(path)
         if new is None:
             changes.append((path, "gone"))
             continue
+        was = numbers.get(new.st_ino, "new")
         times = _times(old, new, started_ns, names)
-        if old is None or _shown(old) != _shown(new) or times:
-            changes.append((path, _shown(new), times))
+        if old is None or was != path or _shown(old) != _shown(new) or times:
+            changes.append((path, was, _shown(new), times))
     return changes
 
 
