@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.mounted
+pytestmark = [pytest.mark.mounted, pytest.mark.both_libfuses]
 
 LOCKS = """
 import errno, fcntl, os, sys

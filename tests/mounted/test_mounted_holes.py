@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.mounted
+pytestmark = [pytest.mark.mounted, pytest.mark.both_libfuses]
 
 MIB = 1 << 20
 PATTERN = bytes(range(256)) * 4096  # 1 MiB
@@ -97,7 +97,6 @@ def test_sparse_copies(pair, mounted, seen):
     assert wanted == seen.get("f") == seen.get("again") == local.with_name("back").read_bytes()
 
 
-@pytest.mark.both_libfuses
 def test_room_for_a_file(pair, mounted):
     """posix_fallocate extends with zeros and leaves what is there; nothing is written for it."""
 
@@ -238,7 +237,6 @@ def test_two_processes_see_each_other_at_once(pair, seen):
     assert b"here......there" == seen.get("f") == pair[0].read_bytes()
 
 
-@pytest.mark.both_libfuses
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
@@ -257,7 +255,6 @@ def test_fallocate(pair, seen, words, wanted):
     assert wanted == pair[0].read_bytes() == seen.get("f")
 
 
-@pytest.mark.both_libfuses
 def test_bytes_are_not_moved(pair, seen):
     """EOPNOTSUPP for what would collapse a range, and the file is as it was."""
     pair[0].write_bytes(PATTERN)
@@ -269,7 +266,6 @@ def test_bytes_are_not_moved(pair, seen):
     assert PATTERN == pair[0].read_bytes() == seen.get("f")
 
 
-@pytest.mark.both_libfuses
 def test_a_hole_gives_room_back(pair, mounted):
     """What was written there takes none on the local disk any more."""
     with pair[0].open("wb", buffering=0) as file:
