@@ -253,11 +253,11 @@ class Directories:
         self._change(directory, name, file)
 
     def remove_file(self, directory: str, name: str) -> None:
-        """Take note that a file is gone, if it was seen; a directory of its name stays."""
+        """Take note that a file is gone; a directory of its name, if one was seen, stays."""
         with self._lock:
             seen = self._state_locked(directory).seen(name)
-        if seen is not None and seen.entry is not None:
-            self._change(directory, name, DIRECTORY if seen.entry.is_directory else None)
+        known = None if seen is None else seen.entry
+        self._change(directory, name, DIRECTORY if is_directory(known) else None)
 
     def doubt(self, directory: str, name: str) -> None:
         """Take note that what is known of the entry is wrong: ask the bucket again."""

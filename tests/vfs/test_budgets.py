@@ -342,3 +342,26 @@ def test_the_last_close_finds_the_file_of_somebody_else(core, sh, cost):
 
     assert ["head"] == cost(lambda: sh.close(fd))
     assert (["f"], b"theirs") == (sh.listdir("/"), sh.read("/f"))
+
+
+def test_a_listing_under_way_at_the_last_close(core, life, sh):
+    """It shows the object that is deleted meanwhile, and nobody sees that."""
+    sh.mkdir("/d")
+    sh.write("/d/f", b"x")
+    fd = sh.open("/d/f", os.O_RDONLY)
+    sh.unlink("/d/f")
+    core.clock.advance(60)
+    real = core.bucket.list
+
+    def listed(prefix, **options):
+        page = real(prefix, **options)
+        if prefix == "d/":
+            core.bucket.list = real
+            sh.close(fd)
+        return page
+
+    core.bucket.list = listed
+    assert [] == sh.listdir("/d")
+    assert core.bucket.list == real
+    assert [] == sh.listdir("/d")
+    assert not sh.exists("/d/f")
