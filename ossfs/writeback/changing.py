@@ -234,6 +234,8 @@ class ChangedFile:
         elif self.staged is self._promised:
             # A crash must find all bytes of the promise, and none that came later. Until the
             # next promise the journal names that file; one it does not name is lost with us.
+            if self.upload is not None:  # its times are those of content that was promised
+                self.upload.is_own = False
             if is_emptied:
                 self.staged = self._area.create(self._area.new_name())
             else:

@@ -77,3 +77,15 @@ def test_a_directory_without_a_marker_renamed_over_one_that_has_one(core):
         assert ["f"] == life.os.listdir("/d")
     with core.mounted(attrs="head") as again:
         assert 0o755 == stat.S_IMODE(again.os.stat("/d").st_mode)
+
+
+def test_the_time_of_a_file_that_is_written_again_before_it_is_sent(core):
+    """It does not go back to that of the first one, whose upload is taken over."""
+    with core.mounted(durability="journal") as life:
+        for size in (2500, 1, 2500):
+            core.clock.advance(3)
+            life.fs._files.scheduler.close()
+            life.os.write("/f", b"x" * size)
+            written = core.clock.now_ns()
+
+            assert written == life.os.stat("/f").st_mtime_ns
