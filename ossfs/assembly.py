@@ -27,7 +27,7 @@ from ossfs.journal.journal import Journal
 from ossfs.journal.records import MarkerRecord
 from ossfs.mount import Caches, Mount
 from ossfs.observe.metrics import Metrics
-from ossfs.store.api import ObjectStore
+from ossfs.store.api import ListPage, ObjectStore
 from ossfs.store.credentials import CredentialsProvider
 from ossfs.store.transport import HttpTransport
 from ossfs.transfer.workers import ThreadWorkers, Workers
@@ -101,7 +101,7 @@ def open_mount(config: MountConfig, state_dir: Path, *, is_due: bool = True) -> 
     transport = HttpTransport(options)
     try:
         credentials = credentials_for(config, options, clock, os.environ)
-        _look_once(config, transport, credentials, clock)
+        first_look = _look_once(config, transport, credentials, clock)
         metrics = Metrics()
         store = open_store(config, transport, credentials, clock, metrics=metrics)
         log.info("%s: %s, %s", config.url, store.probe(), store.capabilities)
@@ -114,19 +114,22 @@ def open_mount(config: MountConfig, state_dir: Path, *, is_due: bool = True) -> 
             clock=clock,
             metrics=metrics,
         )
-        return build(config, state_dir, parts, is_due=is_due, on_close=transport.close)
+        mount = build(config, state_dir, parts, is_due=is_due, on_close=transport.close)
     except BaseException:
         transport.close()
         raise
+    mount.fs.saw_top(first_look)
+    return mount
 
 
 def _look_once(
     config: MountConfig, transport: HttpTransport, credentials: CredentialsProvider, clock: Clock
-) -> None:
+) -> ListPage:
     """Ask the bucket one question, with somebody waiting at the terminal for the answer."""
     deadline_s = min(FIRST_LOOK_S, config.store.deadline_s)
     hasty = replace(config, store=replace(config.store, deadline_s=deadline_s))
-    open_store(hasty, transport, credentials, clock).list(config.url.prefix, max_keys=1)
+    store = open_store(hasty, transport, credentials, clock)
+    return store.list(config.url.prefix, delimiter="/")
 
 
 def build(

@@ -106,16 +106,7 @@ class Directories:
         if names is None and at > pages.count:
             return None
         with self._lock:
-            single = self._state_locked(directory).single
-            told = (
-                [name for name in single if name not in pages.entries] if names is None else names
-            )
-            changes = {name: single[name] for name in told if name in single}
-        entries: dict[str, Entry | None] = {name: pages.entries[name] for name in names or ()}
-        entries.update(
-            (name, seen.entry) for name, seen in changes.items() if seen.at >= pages.started
-        )
-        return {name: entry for name, entry in entries.items() if entry is not None}
+            return self._state_locked(directory).page(pages, names)
 
     def list_anew(self, directory: str) -> None:
         """Ask for the first page of a directory's listing, unless somebody is asking for it."""
@@ -141,6 +132,24 @@ class Directories:
             is_known = state.entries is not None and now < state.listed + self._ttl_s
             return is_known or now < state.large_until
 
+    def was_directory(self, directory: str, name: str) -> bool:
+        """Say whether an outdated listing shows a directory, and nothing newer is known of it."""
+        now = self._clock.monotonic()
+        with self._lock:
+            state = self._state_locked(directory)
+            if now < state.large_until or self._seen_locked(state, name, now) is not None:
+                return False
+            return is_directory((state.entries or {}).get(name))
+
+    def is_there(self, directory: str) -> bool:
+        """Say whether a directory's own listing, if that is fresh, proves that it is there."""
+        if not self.is_listed(directory):
+            return False
+        with self._lock:
+            state = self._state_locked(directory)
+            has_marker = state.marker is not None and state.marker.entry is not None
+            return has_marker or bool(state.entries) or state.pages is not None
+
     def directories_in(self, directory: str) -> list[str]:
         """Return the keys of the directories in one, in order, if it was listed; asks nothing."""
         with self._lock:
@@ -162,11 +171,7 @@ class Directories:
         """
         with self._lock:
             state = self._state_locked(directory)
-            if state.entries is None:
-                return None
-            if state.subdirectories is None:
-                state.subdirectories = sum(one.is_directory for one in state.entries.values())
-            return state.subdirectories + sum(name not in state.entries for name in besides)
+            return None if state.entries is None else state.count_directories(besides)
 
     def age(self, directory: str, name: str) -> float:
         """Return how many seconds ago the entry was seen; infinity if it is not known."""
@@ -213,6 +218,13 @@ class Directories:
 
     # Telling
 
+    def saw_before(self, directory: str, page: ListPage) -> None:
+        """Take over a listing that is not to be relied on: it says what is worth asking for."""
+        if page.next_token is None:
+            with self._lock:
+                state = self._state_locked(directory)
+                state.entries, state.listed = read_page(page, directory)[0], float("-inf")
+
     def put(self, directory: str, name: str, entry: Entry) -> None:
         """Take note of an entry that we made, changed or saw."""
         self._change(directory, name, entry)
@@ -239,6 +251,13 @@ class Directories:
         known = None if seen is None else seen.entry
         file = known._replace(is_directory=False) if known is not None and known.etag else None
         self._change(directory, name, file)
+
+    def remove_file(self, directory: str, name: str) -> None:
+        """Take note that a file is gone; a directory of its name, if one was seen, stays."""
+        with self._lock:
+            seen = self._state_locked(directory).seen(name)
+        known = None if seen is None else seen.entry
+        self._change(directory, name, DIRECTORY if is_directory(known) else None)
 
     def doubt(self, directory: str, name: str) -> None:
         """Take note that what is known of the entry is wrong: ask the bucket again."""

@@ -4,7 +4,7 @@ What is known of one directory: all of its entries, its first pages, or single n
 Threads: values, guarded by the lock of `Directories`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,6 +55,25 @@ class State:
         if self.entries is None and self.pages is not None:
             return self.pages.so_far()
         return self.entries or {}
+
+    def page(self, pages: Pages, names: Sequence[str] | None) -> dict[str, Entry]:
+        """Return the entries of one page, with our own changes; None: what we have added."""
+        told: Iterable[str] = names or ()
+        if names is None:
+            told = [name for name in self.single if name not in pages.entries]
+        entries: dict[str, Entry | None] = {name: pages.entries[name] for name in names or ()}
+        for name in told:
+            seen = self.single.get(name)
+            if seen is not None and seen.at >= pages.started:
+                entries[name] = seen.entry
+        return {name: entry for name, entry in entries.items() if entry is not None}
+
+    def count_directories(self, besides: Sequence[str]) -> int:
+        """Return how many directories were listed, or are there `besides` those."""
+        entries = self.entries or {}
+        if self.subdirectories is None:
+            self.subdirectories = sum(one.is_directory for one in entries.values())
+        return self.subdirectories + sum(name not in entries for name in besides)
 
     def count(self) -> int:
         """Return how many entries are known to be there; of a large directory, at least."""

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from ossfs.clock import Clock
 from ossfs.errors import ObjectTooLarge, PreconditionFailed
 from ossfs.extents import Extent
-from ossfs.store.api import ObjectStore
+from ossfs.store.api import ListPage, ObjectStore
 from ossfs.vfs.describing import Describing
 from ossfs.vfs.facts import Facts
 from ossfs.vfs.files import Files
@@ -352,6 +352,10 @@ class FileSystem:
         self.names.make_special(path, attributes, b"")
 
     # The whole
+
+    def saw_top(self, page: ListPage) -> None:
+        """Take note of a first look at the top, from before the mount; nothing relies on it."""
+        self._tree.directories.saw_before(self._tree.keys.prefix, page)
 
     def status(self) -> list[UploadStatus]:
         """Describe what is not in the bucket yet, and what is kept for the user."""

@@ -17,6 +17,7 @@ from ossfs.errors import StoreError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import DeletionRecord, MoveRecord
 from ossfs.store.api import ObjectStore
+from ossfs.vfs.keys import split
 from ossfs.vfs.tree import Tree
 from ossfs.writeback.aside import delete_version
 from ossfs.writeback.moves import Mover
@@ -113,6 +114,9 @@ class Leftovers:
             return
         with self._tree.hidden.deletion(key, deletion.etag) as is_there:
             if is_there:
-                delete_version(deletion, self._store)
-                self._tree.doubt(key)  # it may have been listed since
+                if delete_version(deletion, self._store):
+                    self._tree.objects.drop(key)
+                    self._tree.directories.remove_file(*split(key))  # if it was listed since
+                else:
+                    self._tree.doubt(key)
         self._journal.end_deletion(deletion.id)

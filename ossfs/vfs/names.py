@@ -240,10 +240,7 @@ class Names:
             self._tree.directories.forget(directory)
         if len(copies) <= MAX_COPIES:
             self._tree.directories.saw_all_below(goal, copies, started)
-            below = {*copies, *(node.key for node in nodes)}
-            self._tree.inodes.directory_renamed(source, goal, below)
-        else:
-            self._tree.inodes.renamed(source, goal)
+        self._tree.inodes.renamed(source, goal)
         self._tree.objects.drop(goal)
         self._tree.directories.remove_directory(*split(source))
         self._tree.directories.put(*split(goal), DIRECTORY)

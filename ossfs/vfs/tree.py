@@ -153,10 +153,22 @@ class Tree:
             return None
         directory, name = split(key)
         self.ahead.looked_into(directory)
+        if self.directories.was_directory(directory, name) and self._is_still_there(key + "/"):
+            self.directories.add_directory(directory, name)
         entry = self._seen(key, self.directories.lookup(directory, name))
         if entry is None:
             return None
         return Found(key + "/" if entry.is_directory else key, entry)
+
+    def _is_still_there(self, directory: str) -> bool:
+        """
+        Look into what was a directory when its parent was listed last.
+
+        That is asked for next, mostly, and saves to list the parent anew. False: who knows.
+        """
+        if not self.directories.is_listed(directory) and not self.ahead.looked_at(directory):
+            return False
+        return self.directories.is_there(directory)
 
     def _seen(self, key: str, entry: Entry | None) -> Entry | None:
         """Return what of an entry is not hidden."""

@@ -131,18 +131,23 @@ def _missing_locked(pending: PendingFile) -> list[Extent]:
     return [Extent(0, pending.base.size)]
 
 
-def delete_version(record: DeletionRecord, store: ObjectStore) -> None:
+def delete_version(record: DeletionRecord, store: ObjectStore) -> bool:
     """
     Delete the version that a deletion is about, and nothing else. StoreError.
 
     An empty etag names a key that is ours alone: whatever is there goes, uploads included.
+    Returns whether nothing is there now; otherwise it is somebody else's.
     """
     if record.etag:
-        with contextlib.suppress(NoSuchKey):  # somebody else was faster
-            if store.head(record.key).etag == record.etag:
-                store.delete(record.key)
-        return
+        try:
+            if store.head(record.key).etag != record.etag:
+                return False
+        except NoSuchKey:  # somebody else was faster
+            return True
+        store.delete(record.key)
+        return True
     for upload in store.list_uploads(record.key).uploads:
         with contextlib.suppress(NoSuchUpload):
             store.abort_upload(upload.key, upload.upload_id)
     store.delete(record.key)
+    return True
