@@ -5,6 +5,8 @@ Exit codes: 0 done; 1 it could not be done, the message says why; 2 the command 
 an option was wrong; 130 interrupted.
 """
 
+import contextlib
+import os
 import sys
 from typing import Any
 
@@ -51,3 +53,14 @@ def main(arguments: list[str] | None = None) -> Any:
 
         click.echo(f"ossfs: {explain(error)}", err=True)
         sys.exit(2 if isinstance(error, InvalidOption) else 1)
+    except OSError as error:
+        click.echo(f"ossfs: {error}", err=True)
+        _forget_output()
+        sys.exit(1)
+
+
+def _forget_output() -> None:
+    """Drop what could not be written to standard output: Python would try again, and complain."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError, ValueError):  # one that is no file has nothing to drop
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,6 +9,14 @@ THOUSAND = 1000
 WAITED_FOR = frozenset({"waiting", "uploading", "failed", "conflict"})
 
 
+def shown(name: str) -> str:
+    """Write a name so that it is one line, and does nothing to a terminal."""
+    return "".join(
+        one if one.isprintable() or one == " " else one.encode("unicode_escape").decode()
+        for one in name.encode(errors="replace").decode()
+    )
+
+
 def size_text(size: float) -> str:
     """Bytes as people say them: `1.5 GB`, powers of 1000."""
     for unit in ("bytes", "kB", "MB", "GB"):

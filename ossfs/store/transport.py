@@ -397,7 +397,7 @@ def _mapped(error: Exception, what: str) -> StoreError:
     if isinstance(error, TlsError):
         return _tls_mapped(error, what) or Unreachable(f"{what}: {error}")
     if isinstance(error, NewConnectionError):  # a subclass of urllib3's time-outs
-        return Unreachable(f"{what}: {error}")
+        return Unreachable(f"{what}: {str(error).rpartition('): ')[2]}")  # without the object
     if isinstance(error, EmptyPoolError):
         return TimedOut(f"{what}: no connection became free")
     if isinstance(error, AnyTimeoutError | TimeoutError):

@@ -8,7 +8,7 @@ import click
 
 from ossfs.cli.transfers import flags as shared
 from ossfs.cli.transfers.cp import to_output, unread
-from ossfs.cli.transfers.ends import Buckets, remote_of
+from ossfs.cli.transfers.ends import Buckets, object_of
 from ossfs.cli.transfers.running import INTERRUPTED, Run
 from ossfs.cli.transfers.showing import View
 from ossfs.cli.transfers.tasks import How
@@ -31,13 +31,16 @@ def cat_command(
 ) -> None:
     """Write objects, oss://BUCKET/KEY (tos://, s3://), to standard output, checked."""
     byte_range = _range(wanted)
+    places = [object_of(url) for url in urls]
+    if sys.stdout is None:
+        raise InvalidOption("standard output is closed")
     how = How(threads=THREADS, part_size=DEFAULT_PART_SIZE, is_resumed=False, version_id=version_id)
     with Buckets(flags, connections=THREADS) as buckets, View(is_quiet=True) as view:
         run = Run(how, 1, view, config=buckets.config)
         with run.interruptible():
             try:
-                for url in urls:
-                    to_output(remote_of(url), buckets, run, byte_range)
+                for place in places:
+                    to_output(place, buckets, run, byte_range)
             except TransferCancelled:
                 sys.exit(INTERRUPTED + run.outcome.signal)
             except BrokenPipeError:  # whoever read has enough

@@ -21,7 +21,7 @@ from ossfs.cli.transfers.running import INTERRUPTED, Outcome, Run
 from ossfs.cli.transfers.selecting import Selection
 from ossfs.cli.transfers.showing import View
 from ossfs.cli.transfers.tasks import Download, Task
-from ossfs.cli.wording import size_text
+from ossfs.cli.wording import shown, size_text
 from ossfs.errors import InvalidOption, TransferCancelled
 from ossfs.transfer.stream_download import download_to_stream
 from ossfs.transfer.stream_upload import upload_object
@@ -104,7 +104,7 @@ def would(tasks: Iterable[Task], run: Run) -> int:
     for task in tasks:
         if run.is_same is None or not run.is_same(task):
             what, source, target = task.words
-            click.echo(f"would {what} {source} to {target} ({size_text(task.size)})")
+            click.echo(f"would {what} {shown(source)} to {shown(target)} ({size_text(task.size)})")
     return run.outcome.exit_code
 
 
@@ -159,6 +159,8 @@ def _piped(sources: Sequence[End], target: End, buckets: Buckets, run: Run) -> i
     if len(sources) != 1:
         raise InvalidOption("- is a single source, or the target of a single one")
     (source,) = sources
+    if None in (sys.stdin, sys.stdout):
+        raise InvalidOption("standard input or output is closed")
     with run.interruptible():
         try:
             if isinstance(source, Pipe) and isinstance(target, Remote) and not target.is_folder:

@@ -5,6 +5,7 @@ Threads: `Buckets` belongs to the thread that runs the command; the buckets it o
 used by any thread.
 """
 
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ossfs.config import MountConfig
 from ossfs.errors import InvalidOption
 from ossfs.store.api import NOTHING, ObjectStore
 
+GIVING_UP = logging.getLogger("ossfs.store.attempts")
 PIPE = "-"
 SCHEMES = ("oss", "tos", "s3")
 
@@ -93,6 +95,14 @@ def remote_of(word: str) -> Remote:
     return Remote(scheme, bucket, key)
 
 
+def object_of(word: str) -> Remote:
+    """Return the key of an object that a URL names. InvalidOption: it names a bucket."""
+    place = remote_of(word)
+    if not place.key:
+        raise InvalidOption(f"{word} is a bucket: name an object in it, as {place}KEY")
+    return place
+
+
 class Buckets:
     """The buckets of one command, each opened once; a context manager that closes them."""
 
@@ -112,6 +122,10 @@ class Buckets:
         self._classes: dict[tuple[str, str], str | None] = {}
 
     def __enter__(self) -> "Buckets":  # noqa: PYI034  # Self needs Python 3.11
+        # What gives up comes out as the command's own message; twice is too much.
+        before = GIVING_UP.level
+        GIVING_UP.setLevel(logging.ERROR)
+        self._stack.callback(GIVING_UP.setLevel, before)
         return self
 
     def __exit__(self, *error: object) -> None:

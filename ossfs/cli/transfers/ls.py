@@ -10,7 +10,7 @@ import click
 
 from ossfs.cli.transfers import flags as shared
 from ossfs.cli.transfers.ends import Buckets, Remote, remote_of
-from ossfs.cli.wording import size_text
+from ossfs.cli.wording import shown, size_text
 from ossfs.store.api import ListedObject, ObjectStore
 
 
@@ -28,7 +28,8 @@ def ls_command(
     List what is in oss://BUCKET/FOLDER/ (tos://, s3://), in the order of the names.
 
     Without a slash at its end, URL is an object, or a folder, or the beginning of names.
-    Folders end in a slash. Exit code 1: nothing is there.
+    Folders end in a slash; an object that has a folder's name comes before what is in it. On a
+    terminal, control characters in names are written as escapes. Exit code 1: nothing is there.
     """
     place = remote_of(url)
     with Buckets(flags, connections=1) as buckets:
@@ -36,7 +37,10 @@ def ls_command(
         is_empty = True
         for one in _listed(store, place, is_recursive=recursive):
             is_empty = False
-            click.echo(_line(one, place, is_long=is_long, is_human=human, as_json=as_json))
+            line = _line(one, place, is_long=is_long, is_human=human, as_json=as_json)
+            is_read_by_people = sys.stdout is not None and sys.stdout.isatty()
+            # With colour: click would take escapes out of names for who reads a pipe.
+            click.echo(shown(line) if is_read_by_people else line, color=True)
     if is_empty and place.key:
         click.echo(f"ossfs: {place}: nothing is there", err=True)
         sys.exit(1)
@@ -49,7 +53,9 @@ def _listed(
     prefix = place.key
     if not place.is_folder and not is_recursive:
         page = store.list(place.folder, max_keys=1)
-        prefix = place.folder if page.objects or page.prefixes else place.key
+        if page.objects:
+            prefix = place.folder
+            yield from _of_the_same_name(store, place)
     token: str | None = None
     while True:
         page = store.list(prefix, delimiter="" if is_recursive else "/", token=token)
@@ -59,6 +65,12 @@ def _listed(
         token = page.next_token
         if token is None:
             return
+
+
+def _of_the_same_name(store: ObjectStore, place: Remote) -> Iterator[ListedObject]:
+    """Yield the object that has a folder's name, if there is one."""
+    page = store.list(place.key, max_keys=1)
+    yield from (one for one in page.objects if one.key == place.key)
 
 
 def _line(

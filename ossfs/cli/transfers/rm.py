@@ -14,6 +14,7 @@ from ossfs.cli.transfers.running import Outcome, Run
 from ossfs.cli.transfers.selecting import Selection
 from ossfs.cli.transfers.showing import View
 from ossfs.cli.transfers.tasks import How
+from ossfs.cli.wording import shown
 from ossfs.errors import InvalidOption, NoSuchKey, StoreError, TransferCancelled
 from ossfs.store.api import DeleteFailure, ObjectStore
 from ossfs.transfer.spreading import spread
@@ -55,7 +56,9 @@ def rm_command(
         for place in places:
             store = buckets.of(place)
             keys = _below(store, place, selection) if recursive else _one(store, place, force, run)
-            deleting(store, place, keys, run, is_dry=dry_run)
+            count = deleting(store, place, keys, run, is_dry=dry_run)
+            if recursive and not (count or force or include or exclude or run.outcome.failed):
+                run.left_out(str(place), "there is nothing below it")
     if not quiet and not dry_run:
         click.echo(_told(run.outcome), err=True)
     sys.exit(run.outcome.exit_code)
@@ -85,12 +88,17 @@ def _below(store: ObjectStore, place: Remote, selection: Selection) -> Iterator[
 
 def deleting(
     store: ObjectStore, place: Remote, keys: Iterable[str], run: Run, *, is_dry: bool
-) -> None:
-    """Delete keys, as many in one request as the store takes; failures are said and counted."""
+) -> int:
+    """
+    Delete keys, as many in one request as the store takes; return how many there were.
+
+    Failures are said and counted.
+    """
+    count = 0
     if is_dry:
-        for key in keys:
-            click.echo(f"would delete {place.at(key)}")
-        return
+        for count, key in enumerate(keys, 1):  # noqa: B007  # it is what is returned
+            click.echo(f"would delete {shown(str(place.at(key)))}")
+        return count
     many = max(1, store.limits.max_delete)
     waiting = iter(keys)
     batches = iter(lambda: list(itertools.islice(waiting, many)), [])
@@ -102,7 +110,9 @@ def deleting(
         return batch, store.delete_many(batch)
 
     def done(result: tuple[Sequence[str], Sequence[DeleteFailure]]) -> None:
+        nonlocal count
         batch, failures = result
+        count += len(batch)
         for one in failures:
             run.left_out(str(place.at(one.key)), f"{one.code}: {one.message}")
         run.outcome.moved += len(batch) - len(failures)
@@ -117,6 +127,7 @@ def deleting(
             run.failed(f"deleting below {place}", error)
         finally:
             workers.close(cancel=True)
+    return count
 
 
 def _told(outcome: Outcome) -> str:

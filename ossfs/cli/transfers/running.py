@@ -22,6 +22,7 @@ from ossfs.cli.explain import explain
 from ossfs.cli.transfers.runlog import RunLog
 from ossfs.cli.transfers.showing import View
 from ossfs.cli.transfers.tasks import How, Task
+from ossfs.cli.wording import shown
 from ossfs.config import MountConfig
 from ossfs.errors import (
     CredentialsExpired,
@@ -127,14 +128,14 @@ class Run:
         """Say and count what is not moved, as it cannot be."""
         with self._lock:
             self.outcome.failed += 1
-        self.view.say(f"ossfs: {what}: {why}")
+        self.view.say(f"ossfs: {shown(what)}: {why}")
 
     def failed(self, what: str, error: BaseException) -> None:
         """Say and count what could not be done."""
         text = explain(error, self.config()) if isinstance(error, OssfsError) else str(error)
         with self._lock:
             self.outcome.failed += 1
-        self.view.say(f"ossfs: {what}: {text}" if what not in text else f"ossfs: {text}")
+        self.view.say(f"ossfs: {shown(what)}: {text}" if what not in text else f"ossfs: {text}")
 
     def _due(self, tasks: Iterable[Task]) -> Iterator[Task]:
         for task in tasks:

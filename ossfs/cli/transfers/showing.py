@@ -10,20 +10,16 @@ Threads: every method may be called from any thread.
 
 import threading
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
+from ossfs.cli.bars import bars_on
 from ossfs.cli.transfers.tasks import Task
-from ossfs.cli.wording import size_text
+from ossfs.cli.wording import shown, size_text
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 LARGE = 4 << 20
 """Files from which on there is a bar of their own: smaller ones are gone before it is seen."""
@@ -38,16 +34,7 @@ class View:
         self._console = Console(stderr=True)
         self._is_quiet = is_quiet
         self.is_drawn = self._console.is_terminal and not is_quiet
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self.is_drawn,
-            transient=True,
-        )
+        self._bars = bars_on(self._console, is_drawn=self.is_drawn)
         self._lock = threading.Lock()  # guards what follows
         self._all: TaskID | None = None
         self._own: dict[int, TaskID] = {}
@@ -85,7 +72,7 @@ class View:
         with self._lock:
             self._moved[number] = 0
             if self.is_drawn and task.size >= LARGE and len(self._own) < MOST_BARS:
-                name = task.words[1]
+                name = shown(task.words[1])
                 short = name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
                 self._own[number] = self._bars.add_task(short, total=max(1, task.size))
 
@@ -111,7 +98,7 @@ class View:
             self._draw_all_locked()
         if is_done and not self.is_drawn and not self._is_quiet:
             what, source, target = task.words
-            self.say(f"{what}: {source} to {target} ({size_text(task.size)})")
+            self.say(f"{what}: {shown(source)} to {shown(target)} ({size_text(task.size)})")
 
     def _draw_all_locked(self) -> None:
         if self._all is not None:

@@ -8,7 +8,7 @@ import click
 
 from ossfs.cli.explain import explain
 from ossfs.cli.transfers import flags as shared
-from ossfs.cli.transfers.ends import Buckets, Remote, remote_of
+from ossfs.cli.transfers.ends import Buckets, Remote, object_of
 from ossfs.cli.transfers.ls import time_text
 from ossfs.cli.wording import size_text
 from ossfs.errors import StoreError
@@ -26,7 +26,7 @@ def stat_command(
     found: list[dict[str, object]] = []
     has_failed = False
     with Buckets(flags, connections=1) as buckets:
-        for place in map(remote_of, urls):
+        for place in map(object_of, urls):
             try:
                 info = buckets.of(place).head(place.key, version_id=version_id)
             except StoreError as error:
@@ -36,7 +36,7 @@ def stat_command(
             found.append(described(place, info))
     if as_json:
         click.echo(json.dumps(found, indent=1))
-    else:
+    elif found:
         click.echo("\n\n".join(_text(one) for one in found))
     sys.exit(1 if has_failed else 0)
 

@@ -9,21 +9,16 @@ Threads: a view belongs to the thread that draws it.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
+from ossfs.cli.bars import bars_on
 from ossfs.cli.wording import left_text, size_text, state_text, waited_for
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 REFRESH_S = 0.25
 PLAIN_EVERY_S = 2.0
@@ -40,16 +35,7 @@ class View:
         console = Console(stderr=True)
         self.is_drawn = console.is_terminal and not is_quiet
         self._is_quiet = is_quiet
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not self.is_drawn,
-            transient=True,
-        )
+        self._bars = bars_on(console, is_drawn=self.is_drawn)
         self._total: TaskID | None = None
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._sizes: dict[tuple[str, str], int] = {}
