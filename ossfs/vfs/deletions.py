@@ -4,7 +4,8 @@ Deletions of many files in a row, sent together.
 Whoever removes a tree holds a directory open, takes one name after the other from it and
 waits for each: `rm -r`, Python's `rmtree`. The first few of them are deleted while it waits,
 so that it hears of a refusal. The following are in the journal and gone from sight when
-`unlink` returns; a moment later one request deletes all that have come together, and the
+`unlink` returns; a moment later one request deletes all that have come together, and the moment
+grows while the run goes on, so that a tree of any size takes few requests. The
 `rmdir` at the end waits for it. A single `unlink` is not touched by this.
 
 Threads: every method from any thread. The lock is never held during a request.
@@ -27,7 +28,10 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 3  # files deleted one at a time before the next ones are deleted together
 PAUSE_S = 2.0  # after this time without a deletion it is not the same run any more
-DELAY_S = 0.02  # to the request; what comes while one is under way goes with the next
+DELAY_S = (
+    0.02  # to the first request of a run; what comes while one is under way goes with the next
+)
+LAST_DELAY_S = 0.64  # each request of a run waits twice as long as the one before, up to this
 MOST_WAITING = 5000  # then an unlink waits for a request
 
 
@@ -65,6 +69,7 @@ class Deletions:
         self._runner = 0
         self._run_count = 0
         self._run_at = float("-inf")
+        self._run_delay_s = DELAY_S
         self._sending = threading.Lock()  # one request at a time: the next takes all that came
 
     def is_run(self, pid: int, directory: str) -> bool:
@@ -80,6 +85,7 @@ class Deletions:
         with self._lock:
             is_same = self._runner == pid and now < self._run_at + PAUSE_S
             self._run_count = self._run_count + 1 if is_same else 1
+            self._run_delay_s = self._run_delay_s if is_same else DELAY_S
             self._runner, self._run_at = pid, now
 
     # Deleting
@@ -92,13 +98,17 @@ class Deletions:
         with self._lock:
             self._waiting[key] = DeletionRecord(intent, key, etag)
             is_full = len(self._waiting) >= MOST_WAITING
+            fills_request = len(self._waiting) >= self._store.limits.max_delete
+            delay_s = 0.0 if fills_request else self._run_delay_s
         self.deleted(pid)
-        self._later(ALL, DELAY_S)
+        self._later(ALL, delay_s)
         if is_full:
             self.settle()
 
     def finish(self, _: Deletion = ALL) -> None:
         """Delete all that waits; what the store cannot do now waits on. StoreError."""
+        with self._lock:
+            self._run_delay_s = min(2 * self._run_delay_s, LAST_DELAY_S)
         self.settle()
 
     def settle(self, prefix: str = "") -> None:

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+from dataclasses import replace
 
 import pytest
 
 from ossfs.errors import AccessDenied, Unreachable
 from ossfs.store.api import DeleteFailure
-from ossfs.vfs.deletions import PATIENCE
+from ossfs.store.limits import OSS_LIMITS
+from ossfs.vfs.deletions import DELAY_S, LAST_DELAY_S, PATIENCE
 
 PID = 4711
 COUNT = 50
@@ -72,6 +74,41 @@ def test_nobody_needs_to_wait_for_the_rest(core, life, tree):
         assert life.mount.drain(None)
 
         assert ["d/"] == list(core.objects())
+
+
+def test_a_long_run_takes_few_requests(core, life):
+    """Each waits longer than the one before, up to a point; another run begins anew."""
+    keys = [f"{number:03}" for number in range(PATIENCE + 12)]
+    for key in keys:
+        core.put(f"d/{key}", b"x")
+    deletions, delays = life.fs._files.deletions, []
+    deletions._later = lambda _, delay_s: delays.append(delay_s)
+    with held(life):
+        for key in keys[:-2]:
+            life.fs.unlink(f"/d/{key}", pid=PID)
+            deletions.finish()
+        assert delays == sorted(delays)
+        assert [LAST_DELAY_S] == sorted(set(delays))[-1:]
+        for key in keys[-2:]:
+            core.clock.advance(3)
+            life.fs.unlink(f"/d/{key}", pid=PID)
+
+    assert ["d/"] == list(core.objects())
+
+
+def test_what_fills_a_request_does_not_wait(make_core):
+    """Where a request takes ten, the tenth sends it."""
+    core = make_core(limits=replace(OSS_LIMITS, min_part=100, max_delete=10))
+    for number in range(PATIENCE + 10):
+        core.put(f"d/{number:02}", b"x")
+    with core.mounted() as life:
+        deletions, delays = life.fs._files.deletions, []
+        deletions._later = lambda _, delay_s: delays.append(delay_s)
+        with held(life):
+            unlink_all(life, [f"/d/{number:02}" for number in range(PATIENCE + 10)])
+        deletions.finish()
+
+    assert [DELAY_S] * 9 + [0.0] == delays
 
 
 @pytest.mark.parametrize("act", ["fsync", "rename"])
@@ -158,10 +195,12 @@ def test_more_than_a_request_holds(core, life, sh):
         core.put(f"d/{number:04}", b"")
     with held(life):
         unlink_all(life, [f"/d/{name}" for name in sh.listdir("/d")])
-    life.requests()
     sh.rmdir("/d")
 
-    assert ["delete_many"] * 3 == life.requests()[:3]
+    batches = [len(call.args[0]) for call in life.points.calls if call.name == "delete_many"]
+    assert 2100 - PATIENCE + 1 == sum(batches)  # and the marker
+    assert max(batches) <= 1000
+    assert 4 <= len(batches) <= 7
     assert {} == core.objects()
 
 
