@@ -284,6 +284,7 @@ class Mounting:
         self.server = server
         self.bucket = bucket
         self.libfuse = libfuse
+        self.scheme = "oss"
         self.path = folder / "mnt"
         self.state = folder / "state"
         self.path.mkdir()
@@ -296,7 +297,7 @@ class Mounting:
 
     def try_mount(self, *options):
         """Run `ossfs mount`; return the finished command."""
-        url = f"oss://{self.bucket}"
+        url = f"{self.scheme}://{self.bucket}"
         where = ("--endpoint", self.server.endpoint, "--state-dir", self.state)
         return run_ossfs("mount", url, self.path, *where, "--fuse", self.libfuse, *options)
 
