@@ -1,6 +1,7 @@
 """Holes, mapped writes, many handles: the bytes of a local disk, and no room for holes."""
 
 import contextlib
+import ctypes
 import mmap
 import os
 import random
@@ -13,6 +14,9 @@ pytestmark = [pytest.mark.mounted, pytest.mark.both_libfuses]
 
 MIB = 1 << 20
 PATTERN = bytes(range(256)) * 4096  # 1 MiB
+KEEP_SIZE, PUNCH_HOLE = 0x01, 0x02
+
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 @pytest.fixture
@@ -31,6 +35,12 @@ def room(mount):
     """Return the bytes that the staging files take on the local disk."""
     folder = mount.state / "staging"
     return sum((folder / name).stat().st_blocks * 512 for name in mount.staged())
+
+
+def allocate(fd, mode, at, length):
+    """Call fallocate(2)."""
+    if libc.fallocate(fd, mode, ctypes.c_long(at), ctypes.c_long(length)) != 0:
+        raise OSError(ctypes.get_errno(), "fallocate")
 
 
 def on_both(pair, act):
@@ -122,31 +132,49 @@ def test_dd_into_the_middle(pair):
     assert pair[1].read_bytes() == pair[0].read_bytes()
 
 
+def again(fd):
+    """Close the file and open it, as the same number."""
+    other = os.open(f"/proc/self/fd/{fd}", os.O_RDWR)
+    os.dup2(other, fd)
+    os.close(other)
+
+
+def write_mapped(fd, at, data):
+    """Write inside the file through memory; return how it begins then."""
+    end = os.fstat(fd).st_size
+    if not end:
+        return b""
+    with mmap.mmap(fd, end) as memory:
+        piece = data[: end - at % end]
+        memory[at % end : at % end + len(piece)] = piece
+        return memory[: min(end, 100)]
+
+
+WAYS = {
+    "write": lambda fd, at, data: os.pwrite(fd, data, at),
+    "write again": lambda fd, at, data: os.pwrite(fd, data, at),
+    "read": lambda fd, at, data: os.pread(fd, len(data), at),
+    "cut": lambda fd, at, _: os.ftruncate(fd, at),
+    "map": write_mapped,
+    "sync": lambda fd, *_: os.fsync(fd),
+    "close": lambda fd, *_: again(fd),
+    "room": lambda fd, at, data: allocate(fd, 0, at, len(data)),
+    "hole": lambda fd, at, data: allocate(fd, PUNCH_HOLE | KEEP_SIZE, at, len(data)),
+    "copy": lambda fd, at, data: os.copy_file_range(fd, fd, min(len(data), at), at // 2, at + MIB),
+}
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_anything_in_any_order(pair, seen, seed):
-    """Writes, cuts, extensions, mapped writes, reads and fsync: each as on the local disk."""
-    size = 3 * MIB
+    """Each as on the local disk."""
 
     def act(fd):
         chance = random.Random(seed)
         answers = []
-        for _ in range(60):
-            what = chance.choice(["write", "write", "read", "cut", "map", "sync"])
-            at, length = chance.randrange(size), chance.choice([1, 4096, 5000, 150_000])
-            data = chance.randbytes(length)
-            if what == "write":
-                answers.append(os.pwrite(fd, data, at))
-            elif what == "read":
-                answers.append(os.pread(fd, length, at))
-            elif what == "cut":
-                os.ftruncate(fd, at)
-            elif what == "sync":
-                os.fsync(fd)
-            elif end := os.fstat(fd).st_size:
-                with mmap.mmap(fd, end) as memory:
-                    piece = data[: end - at % end]
-                    memory[at % end : at % end + len(piece)] = piece
-                    answers.append(memory[: min(end, 100)])
+        for _ in range(100):
+            way = chance.choice(list(WAYS))
+            at, length = chance.randrange(3 * MIB), chance.choice([1, 4096, 5000, 150_000])
+            answers.append((way, WAYS[way](fd, at, chance.randbytes(length))))
             answers.append(os.fstat(fd).st_size)
         return answers
 
