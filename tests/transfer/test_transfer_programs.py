@@ -55,6 +55,7 @@ with ossfs.connect("oss://b", region="x", storage_class="IA") as bucket:
         bucket, "l", "k", source=bucket, storage_class="IA", through_here=True
     )
     kept = ossfs.UploadOptions(part_size=1 << 20, store=place)
+    print(ossfs.CopyOptions(num_threads=2).through_here)
     hooks = ossfs.Hooks(progress=told, limiter=limiter, cancel=cancel)
     ossfs.upload_file(bucket, "k", "f", kept, hooks)
     ossfs.download_file(bucket, "k", "f", ossfs.DownloadOptions(use_temp_file=False), hooks)
