@@ -87,6 +87,20 @@ def test_a_full_staging_disk(small_disk, seen, poll):
     assert PATTERN == seen.get("after")
 
 
+@pytest.mark.both_libfuses
+def test_room_that_the_staging_disk_does_not_have(small_disk, seen):
+    """ENOSPC from fallocate, before anything is written, and the file is as it was."""
+    path = small_disk.path / "f"
+    path.write_bytes(b"text")
+    with path.open("r+b") as file:
+        with raises(errno.ENOSPC):
+            os.posix_fallocate(file.fileno(), 0, 100 * MIB)
+        assert 4 == os.fstat(file.fileno()).st_size
+        os.posix_fallocate(file.fileno(), 0, 2 * MIB)
+
+    assert b"text" + bytes(2 * MIB - 4) == seen.get("f")
+
+
 def test_a_disk_that_others_fill(small_disk, seen, poll):
     """Not a byte is left, not for the journal either: errors, no loss, and it recovers."""
     (small_disk.path / "before").write_bytes(PATTERN)
