@@ -116,6 +116,8 @@ class Node:
         self.is_new = self.is_exclusive = False
         self.is_implicit = False
         """A directory that is there only because of what is in it."""
+        self.fallback = ()
+        """Times that may be shown again: a later one is in memory only."""
         self.has_time = True
         """A time is stored with it, and not only the store's own."""
         self.marks = ()
@@ -126,6 +128,10 @@ class Node:
 
     def may_be(self, seen):
         return any(state is not None and not difference(state, seen) for state in self.kept)
+
+    def shown(self):
+        """Return what is to be shown."""
+        return self.live._replace(mtimes=self.live.mtimes + self.fallback)
 
     def saw(self, seen):
         """Take note of the times that are shown."""
@@ -138,7 +144,7 @@ class Node:
         """Its content and attributes have to outlive everything now."""
         if len(self.live.data) > PART:
             self.live = merged(*self.marks, self.live)
-        self.marks = ()
+        self.marks = self.fallback = ()
         self.kept = (self.live,)
         self.sent += self.kept
         self.is_dirty = self.is_new = self.is_exclusive = False
@@ -253,6 +259,7 @@ class Reference:
             return
         if node.is_dirty:
             node.marks += (node.live,)
+        node.fallback += node.live.mtimes
         node.live = node.live._replace(mtimes=(self.now,))
         # Stored with the next change of anything, whatever that is.
         node.kept = tuple(
@@ -333,7 +340,7 @@ class Reference:
             return
         # A large file is sent with the times of its first part, unless somebody sets them.
         node.marks = () if "mtimes" in changes else node.marks
-        node.live, node.is_implicit = new, False
+        node.live, node.is_implicit, node.fallback = new, False, ()
         if not node.is_dirty:
             node.kept = (new,)
             node.sent += node.kept
@@ -372,7 +379,7 @@ class Reference:
     def mkdir(self, path, mode):
         self._make(path, stat.S_IFDIR | mode)
 
-    def mknod(self, path, mode, rdev=0):
+    def mknod(self, path, mode, rdev):
         self._make(path, mode, rdev=rdev if stat.S_IFMT(mode) == stat.S_IFBLK else 0)
 
     def symlink(self, target, path):
@@ -456,7 +463,7 @@ class Reference:
         wrong = [f"{path} is not shown" for path in self.tree.keys() - seen.keys()]
         wrong += [f"{path} should not be shown" for path in seen.keys() - self.tree.keys()]
         for path in self.tree.keys() & seen.keys():
-            told = difference(self.tree[path].live, seen[path])
+            told = difference(self.tree[path].shown(), seen[path])
             wrong += [f"{path}: {told}"] if told else []
         assert not wrong, "; ".join(sorted(wrong))
         for path, state in seen.items():
@@ -485,7 +492,10 @@ class Reference:
             made.tree[path] = node = Node(states[-1])
             node.saw(found)
             node.is_implicit = node.live.is_directory and f"{path}/" not in metadata
-            node.kept = node.sent = (node.live,)
+            if len(states[-1].mtimes) > 1:  # what was shown may be in memory only
+                node.fallback = states[-1].mtimes
+            else:
+                node.kept = node.sent = (node.live,)
             node.has_time = "mtime" in metadata.get(path, ())
         return made
 
@@ -497,6 +507,13 @@ class Reference:
         self.tree[path] = Node(state)
         self.tree[path].ino = ino
         self.tree[path].has_time = has_time
+
+    def looked_inside(self, paths):
+        """Files were opened, read and closed: what is the only one of its name is promised then."""
+        for path in paths:
+            node = self.tree.get(path)
+            if node is not None and node.is_new and node.is_exclusive:
+                node.promise()
 
     def vanish(self, path):
         """Another client has deleted a file, and with it the directories that were nothing else."""
