@@ -218,6 +218,15 @@ class Files:
                 self._take_times_locked(node)
             self.scheduler.later(node, SYNCED_DELAY_S if goes_on else CLOSED_DELAY_S)
 
+    def promise_before(self, node: FileNode, displaced: FileNode) -> None:
+        """
+        Let a file be safe before it takes the name of one that only the local disk has.
+
+        A crash would otherwise find neither of them.
+        """
+        if not self.waits_for_bucket and displaced.pending.is_dirty and not node.has_object:
+            self.finish(node, goes_on=True)
+
     def finish_names(self, directory: str) -> None:
         """
         Do what fsync of a directory promises: the names in it are as safe as after a close.

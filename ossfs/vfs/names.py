@@ -283,6 +283,7 @@ class Names:
                 with self._files.unlinking.giving_way(key):
                     self._take_name(node, key, replaces=new is not None)
             else:
+                self._files.promise_before(node, new.node)
                 with self._files.unlinking.replacing(new.node):
                     self._take_name(node, key, replaces=True)
             self._tree.content_changed(old.key, key)

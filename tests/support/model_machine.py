@@ -100,6 +100,7 @@ class Model(RuleBasedStateMachine):
     # How a call is made and compared
 
     def mount(self, kill_at=None):
+        self.had_failures = False
         with mock.patch("ossfs.vfs.files.Scheduler", SteppedScheduler):
             self.life = self.core.mount(kill_at=kill_at, **self.options)
         self.sh, self.fs = self.life.os, self.life.fs
@@ -167,6 +168,7 @@ class Model(RuleBasedStateMachine):
 
         Nothing has changed; but what was to be closed or synced is tried again by itself.
         """
+        self.had_failures = True
         self.core.clock.advance(400)
         self.drain()
         is_done = name in {"close", "fsync", "fsyncdir"}
@@ -252,7 +254,8 @@ class Model(RuleBasedStateMachine):
         self.life.points.is_dead = True
         if is_drained:
             self.same_in_the_bucket()
-            self.core.assert_nothing_left()
+            if not self.had_failures:  # else uploads may be left, which the next mount aborts
+                self.core.assert_nothing_left()
         self.begin_anew([self.ref.snapshot()])
 
     @rule(seconds=st.sampled_from([0.3, 1.5, 12]))
@@ -461,6 +464,11 @@ class Model(RuleBasedStateMachine):
         """Say whether nobody here has anything to do with what others may change."""
         node = self.ref.tree.get(path)
         is_file = node is None or (not node.live.is_directory and not node.handles)
+        # A directory without a marker would go with the object, and a new file of ours be in none.
+        parent = self.ref.tree.get(path.rpartition("/")[0])
+        if parent is not None and parent.is_implicit:
+            beside = self.ref.below(path.rpartition("/")[0])
+            is_file &= all(None not in self.ref.tree[one].kept for one in beside)
         return is_file and path not in {one.was_at for one in self.ref.orphans()}
 
     @rule(number=numbers, size=sizes, mode=modes, is_described=st.booleans(), mtime=times)

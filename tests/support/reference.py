@@ -421,7 +421,9 @@ class Reference:
         node = self.tree[path]
         if node.kept == (None,):  # it never was in the bucket, and is not now
             if displaced is not None:
-                node.kept = node.sent = displaced.kept
+                self.middles.append(self.snapshot() | {path: (None, node.live)})
+                # Either that one's object stays, or, if there was none yet, this is promised.
+                node.kept = node.sent = (*displaced.kept, node.live)
                 node.is_exclusive = False
         elif node.is_dirty:
             node.promise()

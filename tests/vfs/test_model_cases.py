@@ -89,3 +89,18 @@ def test_the_time_of_a_file_that_is_written_again_before_it_is_sent(core):
             written = core.clock.now_ns()
 
             assert written == life.os.stat("/f").st_mtime_ns
+
+
+def test_a_new_file_renamed_over_one_that_only_the_local_disk_has(core):
+    """A crash finds the new one: nobody has promised that, but one of them has to be there."""
+    life = core.mount(durability="journal")
+    life.fs._files.scheduler.close()
+    life.os.write("/f", b"promised")
+    fd = life.os.open("/new", NEW)
+    life.os.pwrite(fd, b"still open", 0)
+    life.os.rename("/new", "/f")
+    life.die()
+
+    with core.mounted() as again:
+        assert again.mount.drain(None)
+    assert {"f": b"still open"} == core.objects()
