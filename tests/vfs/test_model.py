@@ -134,6 +134,6 @@ def test_over_http(make_core, server, dialect):
         return make_core(clock=clock, store=store)
 
     try:
-        run(make, OverHttp, examples=30)
+        run(make, OverHttp, examples=20)
     finally:
         transport.close()
