@@ -15,8 +15,11 @@ from collections.abc import Callable
 
 from ossfs.clock import Clock, SystemClock
 
-DEFAULT_CAPACITY_S = 0.1
-"""The default capacity, in seconds of the rate: too short to be felt as a burst."""
+DEFAULT_CAPACITY_S = 0.25
+"""
+The default capacity, in seconds of the rate: too short to be felt as a burst, and longer than a
+busy machine lets those oversleep who wait, since what is beyond it is lost.
+"""
 LEAST_CAPACITY = 16 << 10
 """Its lower bound: pieces that are smaller cost more processor time than they smooth."""
 
