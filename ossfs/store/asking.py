@@ -31,7 +31,7 @@ from ossfs.store.checks import Where, check_headers, check_key, check_part_numbe
 from ossfs.store.conversation import STORED, Conversation
 from ossfs.store.credentials import CredentialsProvider
 from ossfs.store.dialects.base import Call, Dialect, encoded, encoded_path
-from ossfs.store.transport import Response, Transport
+from ossfs.store.exchange import Response, Transport
 from ossfs.store.write_headers import WriteHeaders
 
 T = TypeVar("T", bound="Asking")

@@ -38,8 +38,8 @@ from ossfs.store.api import Body, CutShort, ObjectInfo, Said, Sink, pieces_of
 from ossfs.store.bodies import RECEIVED_AT_ONCE, Whole
 from ossfs.store.credentials import Credentials, CredentialsProvider
 from ossfs.store.dialects.base import Call, Dialect, encoded_path, encoded_query
+from ossfs.store.exchange import Request, Response, Transport
 from ossfs.store.times import http_time_ns
-from ossfs.store.transport import Request, Response, Transport
 from ossfs.store.values import NO_BYTES
 
 SUCCESS = frozenset({200, 201, 204, 206})

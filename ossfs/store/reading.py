@@ -26,8 +26,8 @@ from ossfs.store.bodies import RECEIVED_AT_ONCE, Handing, Whole
 from ossfs.store.checks import check_key
 from ossfs.store.conversation import STORED
 from ossfs.store.dialects.base import Call, Question
+from ossfs.store.exchange import Response
 from ossfs.store.times import http_date
-from ossfs.store.transport import Response
 
 PARTIAL = 206
 PAGE = 1000

@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from requests import PreparedRequest, utils
 from requests.adapters import HTTPAdapter
@@ -48,6 +48,7 @@ from ossfs.store import interrupts
 from ossfs.store.addressing import Origin, is_loopback
 from ossfs.store.api import Body
 from ossfs.store.bodies import leaving
+from ossfs.store.exchange import Request
 from ossfs.store.heads import QuickResponse
 from ossfs.store.reaching import reached
 
@@ -55,51 +56,6 @@ SENT_AT_ONCE = 256 << 10
 """Bytes of a body that are read, counted and sent together: what stays in a core's cache."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Request:
-    """One request, ready to be sent; `target` is percent-encoded, headers are ASCII."""
-
-    origin: Origin
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: Body | None = None
-    is_repeatable: bool = False
-    """Sending it twice does no harm: a connection that turns out dead is replaced silently."""
-
-
-class Response(Protocol):
-    """The head of an answer, and its body as long as it has not been read."""
-
-    status: int
-    headers: Mapping[str, str]
-    sent_crc64: int | None
-
-    def read(self, limit: int) -> bytes:
-        """Return the whole body, cut off behind `limit` bytes. TimedOut, Unreachable."""
-        ...
-
-    def read_into(self, view: memoryview) -> int:
-        """Fill `view` with the next bytes of the body; fewer only at its end, then 0."""
-        ...
-
-    def finish(self) -> None:
-        """Say that the body has been read; the connection may serve others."""
-        ...
-
-    def discard(self) -> None:
-        """Give the connection up without reading the body."""
-        ...
-
-
-class Transport(Protocol):
-    """What a bucket sends its requests through."""
-
-    def send(self, request: Request) -> Response:
-        """Send a request and return the head of its answer."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from ossfs.errors import TimedOut, Unreachable
 from ossfs.store.addressing import Origin
 from ossfs.store.api import BytesBody
 from ossfs.store.dialects.base import encoded_path, encoded_query
-from ossfs.store.transport import HttpTransport, Request, TransportOptions
+from ossfs.store.exchange import Request
+from ossfs.store.transport import HttpTransport, TransportOptions
 
 EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 

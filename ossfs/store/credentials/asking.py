@@ -12,7 +12,8 @@ from ossfs.errors import Transient
 from ossfs.store.addressing import parse_endpoint
 from ossfs.store.api import NOTHING, BytesBody
 from ossfs.store.credentials.values import Secret
-from ossfs.store.transport import HttpTransport, Request, TransportOptions
+from ossfs.store.exchange import Request
+from ossfs.store.transport import HttpTransport, TransportOptions
 
 MAX_ANSWER = 64 << 10
 """Bytes of an answer; credentials have some 2 KB."""
