@@ -24,7 +24,6 @@ class Where(TypedDict):
     status: int
 
 
-_METADATA_NAME = re.compile(r"[a-zA-Z0-9-]+")
 _WORD = re.compile(r"[a-zA-Z0-9_-]*")
 _PRINTABLE = re.compile(r"[\x20-\x7e\t]*")
 
@@ -57,7 +56,8 @@ def check_metadata(key: str, metadata: Mapping[str, str], limits: Limits) -> Non
     """Raise InvalidRequest unless `metadata` fits into headers and under the store's limit."""
     size = 0
     for name, value in metadata.items():
-        if not _METADATA_NAME.fullmatch(name):
+        marks = limits.metadata_marks
+        if not (name and name.isascii() and all(c.isalnum() or c in marks for c in name)):
             raise InvalidRequest(f"not a name of user metadata: {name!r}", key=key)
         if not _PRINTABLE.fullmatch(value):
             raise InvalidRequest(f"user metadata {name!r} is not printable ASCII", key=key)

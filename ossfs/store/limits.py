@@ -30,6 +30,9 @@ OSS_CAPABILITIES = Capabilities(
 )
 """Alibaba Cloud OSS, an ordinary bucket."""
 
+HEADER_MARKS = "!#$%&'*+-.^_`|~"
+"""What names of headers have beside letters and digits (RFC 9110, section 5.6.2)."""
+
 S3_LIMITS = Limits(
     max_put=5 << 30,
     min_part=5 << 20,
@@ -40,6 +43,7 @@ S3_LIMITS = Limits(
     max_metadata=2 << 10,
     max_delete=1000,
     refused_first="",
+    metadata_marks=HEADER_MARKS,
 )
 """Amazon S3: "Multipart upload limits", "Naming objects", "Working with object metadata"."""
 
@@ -59,6 +63,7 @@ TOS_LIMITS = Limits(
     max_key=696,
     max_metadata=2 << 10,  # not documented in one place; S3's is the smallest of the three
     max_delete=1000,
+    metadata_marks=HEADER_MARKS,
 )
 """Volcengine TOS: the limits of its SDK, and of the pages of the single operations."""
 

@@ -58,6 +58,8 @@ class Limits:
     """Keys in one batch delete; 0: the store has none."""
     refused_first: str = "/\\"
     """Characters that no key begins with."""
+    metadata_marks: str = "-"
+    """What names of user metadata have beside letters and digits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,19 @@ def test_metadata_that_headers_cannot_carry_is_refused(store, value):
         store.head("k")
 
 
+def test_names_of_metadata(store):
+    """What the store takes is kept, also by a copy; what it does not, or no header, is refused."""
+    is_wide = "_" in store.limits.metadata_marks
+    name = "gcsfuse_mtime.x" if is_wide else "mtime-x"
+    put(store, "k", metadata={name: "1"})
+    store.copy("k", "k", headers=Headers(metadata={**store.head("k").metadata, "mode": "2"}))
+
+    assert {name: "1", "mode": "2"} == dict(store.head("k").metadata)
+    for refused in ["", "a b", "\xe4", "a:b", *([] if is_wide else ["a_b"])]:
+        with pytest.raises(InvalidRequest):
+            put(store, "k", metadata={refused: "1"})
+
+
 def test_too_much_metadata_is_refused(store):
     """The store's limit of user metadata holds."""
     with pytest.raises(InvalidRequest):
