@@ -168,7 +168,7 @@ class Model(RuleBasedStateMachine):
 
         Nothing has changed; but what was to be closed or synced is tried again by itself.
         """
-        self.had_failures = True
+        self.had_failures, self.life.points.kill_at = True, None
         self.core.clock.advance(400)
         self.drain()
         is_done = name in {"close", "fsync", "fsyncdir"}
@@ -371,6 +371,16 @@ class Model(RuleBasedStateMachine):
         if self.life is life and is_closed:
             assert fd == self.handles[-1]
             self.close(len(self.handles) - 1)
+
+    @rule(number=numbers, offset=offsets, size=sizes)
+    def edit(self, number, offset, size):
+        """Change a file that is there, and leave it open."""
+        files = [path for path, one in self.ref.tree.items() if one.live.is_file]
+        if not files or len(self.handles) == MOST_HANDLES:
+            return
+        life, path = self.life, sorted(files)[number % len(files)]
+        if self.call("open", path, os.O_RDWR) != FAILED and self.life is life:
+            self.write(len(self.handles) - 1, offset, size)
 
     @precondition(lambda self: self.handles)
     @rule(number=numbers, offset=offsets, size=sizes)

@@ -498,7 +498,7 @@ class Reference:
                 node.fallback = states[-1].mtimes
             else:
                 node.kept = node.sent = (node.live,)
-            node.has_time = "mtime" in metadata.get(path, ())
+            node.has_time = found.is_directory or "mtime" in metadata.get(path, ())
         return made
 
     # Others

@@ -56,7 +56,7 @@ class OverHttp(Model):
         self.server.clear_faults()
 
 
-def run(make_core, machine=Model, examples=150):
+def run(make_core, machine=Model, examples=300):
     """Try sequences; log records are not looked at, since failures are injected."""
     logging.getLogger("ossfs").setLevel(logging.CRITICAL)
     machine.make_core = staticmethod(make_core)
