@@ -9,6 +9,7 @@ that POSIX knows are raised as Python's `OSError`s, everything else as `OssfsErr
 Threads: every method may be called from any thread.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -27,7 +28,7 @@ from ossfs.vfs.names import Names, symlink_attributes
 from ossfs.vfs.pages import Caching
 from ossfs.vfs.posix import new_attributes
 from ossfs.vfs.reader import ObjectReader
-from ossfs.vfs.tree import NameReader, Stat, Tree
+from ossfs.vfs.tree import Found, NameReader, Stat, Tree
 from ossfs.vfs.uploads import Uploads
 from ossfs.writeback.values import UploadStatus
 
@@ -119,9 +120,15 @@ class FileSystem:
         if found.entry.is_directory or not stat.S_ISLNK(self._tree.stat(path).attributes.mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
         target = self._tree.link_target(found)
-        if target is None:
-            return os.fsdecode(bytes(self._store.get(found.key, Extent(0, MAX_SYMLINK)).data))
-        return target
+        return os.fsdecode(self._body(found)) if target is None else target
+
+    def _body(self, found: Found) -> bytes:
+        """Return what is in the object of a symlink, and no more than a path may have."""
+        entry = found.entry
+        if entry.etag and entry.size <= MAX_SYMLINK:  # as a whole, since its sum is compared then
+            with contextlib.suppress(PreconditionFailed):
+                return bytes(self._store.get(found.key, if_match=entry.etag).data)
+        return bytes(self._store.get(found.key, Extent(0, MAX_SYMLINK)).data)
 
     # Opening
 

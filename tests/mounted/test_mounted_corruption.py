@@ -34,6 +34,20 @@ def test_files_of_one_request_are_always_right(mounting, seen, bits_flip):
     assert bits_flip() > 0
 
 
+def test_a_symlink_leads_where_it_did(mounting, emulator, monkeypatch):
+    """Its few bytes are compared as those of a file, also where parts of objects have no sum."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", emulator.key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", emulator.secret)
+    made = mounting()
+    made.scheme = "s3"
+    link = made.mount("--region", "us-east-1").path / "link"
+    link.symlink_to("../b")
+    emulator.add_fault("corrupt", operation="GetObject", bytes=3, count=1)
+
+    assert "../b" == str(link.readlink())
+    assert 1 == sum(rule["hits"] for rule in emulator.faults())
+
+
 def test_a_large_file_that_is_read_to_its_end_is_right_or_refused(
     mounting, seen, bits_flip, emulator, tmp_path
 ):

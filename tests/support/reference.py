@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 OWNER = 1000
 NS = 10**9
+CLOCKS_DIFFER_NS = 2 * NS  # a server's goes on while ours stands still
 PART = 1000
 """Bytes; a file of more is sent in parts."""
 
@@ -153,8 +154,8 @@ class Node:
     def copied(self, now):
         """Let the store copy it: what has no time of its own gets another one."""
         if not self.has_time:
-            seconds = now[0] // NS * NS
-            renewed = self.live._replace(mtimes=((seconds, now[1]),), atimes=((seconds, now[1]),))
+            between = (now[0] // NS * NS - CLOCKS_DIFFER_NS, now[1] + CLOCKS_DIFFER_NS)
+            renewed = self.live._replace(mtimes=(between,), atimes=(between,))
             self.live = merged(self.live, renewed)
             self.kept = self.sent = (self.live,)
 

@@ -88,6 +88,7 @@ class FollowedClock(FakeClock):
     def __init__(self, server):
         super().__init__(time.time_ns())
         self._server, self._ahead_s = server, 0.0
+        server.set_clock_offset(0)  # not that of the sequence before
 
     def advance(self, seconds):
         super().advance(seconds)
