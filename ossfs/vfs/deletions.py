@@ -28,9 +28,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 3  # files deleted one at a time before the next ones are deleted together
 PAUSE_S = 2.0  # after this time without a deletion it is not the same run any more
-DELAY_S = (
-    0.02  # to the first request of a run; what comes while one is under way goes with the next
-)
+DELAY_S = 0.02  # to the first request of a run
 LAST_DELAY_S = 0.64  # each request of a run waits twice as long as the one before, up to this
 MOST_WAITING = 5000  # then an unlink waits for a request
 
@@ -106,10 +104,18 @@ class Deletions:
             self.settle()
 
     def finish(self, _: Deletion = ALL) -> None:
-        """Delete all that waits; what the store cannot do now waits on. StoreError."""
+        """
+        Delete what waits; what the store cannot do now waits on. StoreError.
+
+        What comes meanwhile has a moment of its own, unless it is more than a request holds.
+        """
         with self._lock:
             self._run_delay_s = min(2 * self._run_delay_s, LAST_DELAY_S)
-        self.settle()
+        with self._sending:
+            is_full = True
+            while is_full and (batch := self._take("")):
+                self._send(batch)
+                is_full = len(batch) == self._store.limits.max_delete
 
     def settle(self, prefix: str = "") -> None:
         """Delete what waits and has a key that begins with `prefix`, now. StoreError."""
