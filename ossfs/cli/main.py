@@ -5,8 +5,6 @@ Exit codes: 0 done; 1 it could not be done, the message says why; 2 the command 
 an option was wrong; 130 interrupted.
 """
 
-import contextlib
-import os
 import sys
 from typing import Any
 
@@ -14,6 +12,7 @@ import click
 
 from ossfs import __version__
 from ossfs.cli.lazy import LazyCommands
+from ossfs.cli.output import forget_output
 from ossfs.errors import InvalidOption, OssfsError
 
 COMMANDS = {
@@ -55,12 +54,5 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.exit(2 if isinstance(error, InvalidOption) else 1)
     except OSError as error:
         click.echo(f"ossfs: {error}", err=True)
-        _forget_output()
+        forget_output()
         sys.exit(1)
-
-
-def _forget_output() -> None:
-    """Drop what could not be written to standard output: Python would try again, and complain."""
-    if sys.stdout is not None:
-        with contextlib.suppress(OSError, ValueError):  # one that is no file has nothing to drop
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

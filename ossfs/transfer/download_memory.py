@@ -143,7 +143,7 @@ class DownloadMemory:
                 file.close()
 
     def _begun(self, file: CheckpointFile | None, plan: DownloadPlan) -> Received:
-        name = self._temp_name()
+        name = self._name()
         plan = replace(plan, temp=name)
         if file is not None:
             plan = replace(plan, boot=_boot())
@@ -178,7 +178,7 @@ class DownloadMemory:
     ) -> Received:
         if plan.part_size < 1:
             raise Unusable(f"parts of {plan.part_size} bytes")
-        if plan.temp != self._temp_name():
+        if plan.temp != self._name():
             raise Unusable(f"it is written to {plan.temp!r}")
         temp = self._target.with_name(plan.temp)
         if renaming is not None and not temp.exists():
@@ -224,23 +224,24 @@ class DownloadMemory:
 
     def _clear_away(self) -> None:
         """Delete the temporary file of a run that is not gone on with."""
-        name = self._temp_name(is_temporary=True)
         if self._path is not None:
-            self._target.with_name(name).unlink(missing_ok=True)
+            self._target.with_name(self._temporary_name()).unlink(missing_ok=True)
 
-    def _temp_name(self, *, is_temporary: bool | None = None) -> str:
+    def _name(self) -> str:
+        """Name the file that is written."""
+        return self._temporary_name() if self._use_temp_file else self._target.name
+
+    def _temporary_name(self) -> str:
         """
-        Name the file that is written: always the same of one checkpoint, and nobody else's.
+        Return a name that is always the same of one checkpoint, and nobody else's.
 
         So what a run has left is found even if its checkpoint has become illegible.
         """
-        name = self._target.name
-        if not (self._use_temp_file if is_temporary is None else is_temporary):
-            return name
+        name = self._target.name[:LONGEST]
         if self._path is None:
-            return f"{name[:LONGEST]}.ossfs-{secrets.token_hex(8)}"
+            return f"{name}.ossfs-{secrets.token_hex(8)}"
         digest = hashlib.sha256(os.fsencode(self._path.absolute())).hexdigest()
-        return f"{name[:LONGEST]}.ossfs-{digest[:16]}"
+        return f"{name}.ossfs-{digest[:16]}"
 
 
 def _facts(facts: Any) -> tuple[dict[int, int], int | None]:

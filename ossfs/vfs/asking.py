@@ -27,6 +27,8 @@ SAMPLES = 3  # files of a directory that are asked for to see whether that is wo
 MOMENT_S = 1.0  # for so long the answer is not thought about again
 SMALL = 64  # entries of a directory in which that is done
 
+_STORED = frozenset((*OURS, *OTHERS))
+
 
 @dataclass(slots=True)
 class _Traces:
@@ -91,4 +93,4 @@ class Asking:
 
 def is_posix(headers: Headers) -> bool:
     """Say whether a FUSE client has stored attributes there."""
-    return any(name in headers.metadata for name in (*OURS, *OTHERS))
+    return not _STORED.isdisjoint(headers.metadata)

@@ -30,10 +30,10 @@ from ossfs.vfs.posix import new_attributes
 from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Found, NameReader, Stat, Tree
 from ossfs.vfs.uploads import Uploads
+from ossfs.writeback.holes import KEEP_SIZE, PUNCH_HOLE
 from ossfs.writeback.values import UploadStatus
 
-KEEP_SIZE = 0x01  # FALLOC_FL_… of linux/falloc.h
-ZEROING = 0x02 | 0x10  # PUNCH_HOLE, which has to come with KEEP_SIZE, and ZERO_RANGE
+ZEROING = PUNCH_HOLE | 0x10  # with FALLOC_FL_ZERO_RANGE; the former comes with KEEP_SIZE
 MAX_SYMLINK = 4095  # bytes, Linux PATH_MAX less its NUL
 
 

@@ -3,6 +3,7 @@
 import pytest
 from watched_bucket import CAPABILITIES, CONTENT, STEPS, Bucket, Points
 
+from ossfs.cli.main import main
 from ossfs.transfer.checkpoints import CheckpointFile, ResumableStore
 from ossfs.transfer.sinks import FileSink
 
@@ -60,3 +61,17 @@ def remembered(kept):
         return sorted(one.name for one in kept.folder.iterdir() if one.suffix != ".lock")
 
     return names
+
+
+@pytest.fixture
+def ossfs(where, capsys):
+    """Run a command; return its exit code, and what it wrote to both outputs."""
+
+    def run(command, *words):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([command, *where, *(str(word) for word in words)])
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run

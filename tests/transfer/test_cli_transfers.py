@@ -11,7 +11,6 @@ import time
 
 import pytest
 
-from ossfs.cli.main import main
 from ossfs.cli.transfers.ends import Local, Pipe, Remote, end_of
 from ossfs.cli.transfers.selecting import Selection
 from ossfs.crc64 import crc64
@@ -32,20 +31,6 @@ def where(emulator, bucket_name, cloud_environment, state_home, monkeypatch):
         monkeypatch.setenv(id_name, emulator.key_id)
         monkeypatch.setenv(secret_name, emulator.secret)
     return ("--endpoint", emulator.endpoint, "--region", "cn-hangzhou")
-
-
-@pytest.fixture
-def ossfs(where, capsys):
-    """Run a command; return its exit code, and what it wrote to both outputs."""
-
-    def run(command, *words):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([command, *where, *(str(word) for word in words)])
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(params=["oss", "tos", "s3"])

@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from ossfs.cli.main import main
 from ossfs.cli.wording import shown
 
 ODD = "p/a\x1b[31m\nb"
@@ -23,20 +22,6 @@ def where(emulator, bucket_name, cloud_environment, state_home):
 @pytest.fixture
 def oss(bucket_name):
     return f"oss://{bucket_name}"
-
-
-@pytest.fixture
-def ossfs(where, capsys):
-    """Run a command; return its exit code, and what it wrote to both outputs."""
-
-    def run(command, *words):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([command, *where, *(str(word) for word in words)])
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 def process(where, command, *words, **how):

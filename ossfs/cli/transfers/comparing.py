@@ -66,20 +66,26 @@ def _md5_in(info: ObjectInfo) -> str:
 
 
 def _is_file(path: Path, size: int, store: ObjectStore, key: str, known: ObjectInfo | None) -> bool:
-    if known is not None and known.size == size and known.crc64 is None and _has_md5(path, known):
-        return True
+    tried = ""
+    if known is not None and known.size == size and known.crc64 is None:
+        tried = _md5_in(known)
+        if tried and tried == _md5_of(path):
+            return True
     info = _head(store, key) if known is None else _described(store, key, known)
     if info is None or info.size != size:
         return False
     if info.crc64 is not None:
         return info.crc64 == _crc64_of(path)
-    return _has_md5(path, info) or _has_md5_of_parts(path, info)
+    md5 = _md5_in(info)
+    if md5:
+        return md5 != tried and md5 == _md5_of(path)
+    return _has_md5_of_parts(path, info)
 
 
 def _has_md5_of_parts(path: Path, info: ObjectInfo) -> bool:
     """Say whether an ETag is what S3 makes of the MD5s of parts of a usual size."""
     match = _OF_PARTS.fullmatch(info.etag)
-    if match is None or info.crc64 is not None:
+    if match is None:
         return False
     count = int(match[2])
     sizes = [size for size in PART_SIZES if -(-info.size // size) == count]
@@ -97,10 +103,6 @@ def _md5_of_parts(path: Path, part_size: int) -> str:
                 left -= len(data)
             whole.update(digest.digest())
     return whole.hexdigest()
-
-
-def _has_md5(path: Path, info: ObjectInfo) -> bool:
-    return bool(_md5_in(info)) and _md5_in(info) == _md5_of(path)
 
 
 def _are_same(one: ObjectInfo | None, other: ObjectInfo | None) -> bool:

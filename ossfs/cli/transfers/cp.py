@@ -1,7 +1,6 @@
 """`ossfs cp`: files to buckets, objects to files, objects to objects."""
 
 import contextlib
-import os
 import signal
 import sys
 import time
@@ -10,6 +9,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from ossfs.cli.output import forget_output
 from ossfs.cli.transfers import flags as shared
 from ossfs.cli.transfers.comparing import has_same_bytes
 from ossfs.cli.transfers.ends import Buckets, End, Pipe, Remote, end_of
@@ -193,7 +193,7 @@ def _from_input(stream: BinaryIO, target: Remote, buckets: Buckets, run: Run) ->
 
 def unread() -> int:
     """Return the exit code for when nobody reads standard output any more, and forget it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again
+    forget_output()
     return INTERRUPTED + signal.SIGPIPE
 
 
