@@ -179,6 +179,34 @@ class Journal(Database):
             db.execute("DELETE FROM deletions WHERE key = ?", (made,))
             self._lasting.discard(file)
 
+    def unlinked(self, files: Sequence[FileId]) -> AbortRecord | None:
+        """
+        Record that a file has lost its name, but that its promise may have to hold again.
+
+        Other rows of it are forgotten. Returns its upload, to be aborted.
+        """
+        record = None
+        with self._transaction(lasting=not self._lasting.isdisjoint(files)) as db:
+            for file in files:
+                record = _drop_upload(db, file) or record
+                db.execute(
+                    "UPDATE files SET state = ? WHERE id = ? AND state = ?",
+                    (FileState.UNLINKED.value, file, FileState.PROMISED.value),
+                )
+                db.execute(
+                    "DELETE FROM files WHERE id = ? AND state <> ?",
+                    (file, FileState.UNLINKED.value),
+                )
+        return record
+
+    def relinked(self, files: Sequence[FileId]) -> None:
+        """Record that the promise of a file without a name holds again."""
+        with self._transaction(lasting=not self._lasting.isdisjoint(files)) as db:
+            db.executemany(
+                "UPDATE files SET state = ? WHERE id = ? AND state = ?",
+                [(FileState.PROMISED.value, file, FileState.UNLINKED.value) for file in files],
+            )
+
     # Uploads
 
     def plan_upload(

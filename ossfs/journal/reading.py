@@ -11,6 +11,7 @@ from ossfs.journal.records import (
     DeletionRecord,
     FileId,
     FileRecord,
+    FileState,
     IntentId,
     Ledger,
     MarkerRecord,
@@ -49,6 +50,12 @@ def read_ledger(db: sqlite3.Connection, *, boot: str) -> Ledger:
             )
         ],
         unreadable=unreadable,
+        unlinked=[
+            FileId(id_)
+            for (id_,) in db.execute(
+                "SELECT id FROM files WHERE state = ?", (FileState.UNLINKED.value,)
+            )
+        ],
     )
 
 
@@ -75,7 +82,8 @@ def _files(
     for row in db.execute(
         "SELECT id, key, base_key, base_etag, base_size, staging, created_ns, state,"
         " generation, size, present, dirty, base_limit, content_type, metadata, error,"
-        " boot, exclusive FROM files ORDER BY id"
+        " boot, exclusive FROM files WHERE state <> ? ORDER BY id",
+        (FileState.UNLINKED.value,),
     ):
         try:
             files.append(file_record(row, uploads.get(row[0]), boot=boot))

@@ -29,6 +29,8 @@ class FileState(str, Enum):
     """A flush or fsync was begun: the bytes are synced and will be brought to the bucket."""
     CONFLICT = "conflict"
     """The object the edit was based on is gone; the bytes are kept for the user."""
+    UNLINKED = "unlinked"
+    """What was promised of a file that lost its name while it was open."""
 
 
 class UploadState(str, Enum):
@@ -188,3 +190,5 @@ class Ledger:
     aborts: Sequence[AbortRecord] = field(default_factory=tuple)
     markers: Sequence[MarkerRecord] = field(default_factory=tuple)
     unreadable: Sequence[Unreadable] = field(default_factory=tuple)
+    unlinked: Sequence[FileId] = field(default_factory=tuple)
+    """Nothing is left to do for these: whoever had them open is gone."""

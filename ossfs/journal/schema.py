@@ -10,7 +10,7 @@ MIGRATIONS = [
         base_size   INTEGER,
         staging     TEXT,            -- file in staging/; NULL: only attributes changed
         created_ns  INTEGER NOT NULL,-- when the first byte or attribute changed
-        state       TEXT NOT NULL,   -- draft, promised, conflict
+        state       TEXT NOT NULL,   -- draft, promised, conflict, unlinked
         generation  INTEGER NOT NULL,-- the promised one; 0 for a draft
         size        INTEGER,         -- of the promised content, bytes
         present     TEXT,            -- extents that are in the staging file, [[start, stop], …]

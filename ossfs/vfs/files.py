@@ -218,13 +218,9 @@ class Files:
                 self._take_times_locked(node)
             self.scheduler.later(node, SYNCED_DELAY_S if goes_on else CLOSED_DELAY_S)
 
-    def promise_before(self, node: FileNode, displaced: FileNode) -> None:
-        """
-        Let a file be safe before it takes the name of one that only the local disk has.
-
-        A crash would otherwise find neither of them.
-        """
-        if not self.waits_for_bucket and displaced.pending.is_dirty and not node.has_object:
+    def promise(self, node: FileNode) -> None:
+        """Let a file be safe on the local disk, if that is what close promises here."""
+        if not self.waits_for_bucket:
             self.finish(node, goes_on=True)
 
     def finish_names(self, directory: str) -> None:

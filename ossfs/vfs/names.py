@@ -279,29 +279,40 @@ class Names:
             if node.is_described:
                 changed = node.attributes.changed(self._clock.now_ns())
                 self._files.change_time(node, changed)
-            if new is None or new.node is None:
-                with self._files.unlinking.giving_way(key):
-                    self._take_name(node, key, replaces=new is not None)
-            else:
-                self._files.promise_before(node, new.node)
-                with self._files.unlinking.replacing(new.node):
-                    self._take_name(node, key, replaces=True)
+            with self._taking_from(new, key) as is_promised:
+                if is_promised and not node.has_object:
+                    self._files.promise(node)
+                self._take_name(node, key, replaces=new is not None)
             self._tree.content_changed(old.key, key)
             self._tree.inodes.renamed(old.key, key)
             node.ino = self._tree.inodes.of(key)
+
+    @contextlib.contextmanager
+    def _taking_from(self, new: Found | None, key: str) -> Iterator[bool]:
+        """
+        Give the name of a file, which may just have been hidden, to another one in the block.
+
+        Yields whether only the local disk may have what was promised under that name: the
+        other one must be as safe, or a crash would find neither of them.
+        """
+        unlinking = self._files.unlinking
+        hidden = unlinking.just_hidden(key)
+        if new is not None and new.node is not None:
+            with unlinking.replacing(new.node):
+                yield new.node.pending.is_dirty
+        elif new is None and hidden is not None:
+            with unlinking.giving_way(hidden) as is_promised:
+                yield is_promised
+        else:
+            yield False
 
     def _rename_link(self, old: Found, new: Found | None, key: str) -> None:
         """Rename a store's own symlink: make another one, then delete it."""
         self._keep_parent_without(old.key, key)
         leads_to = self._store.get_symlink(old.key)
-        replaced = None if new is None else new.node
-        unlinking = self._files.unlinking
-        with (
-            unlinking.giving_way(key) if replaced is None else unlinking.replacing(replaced),
-            self._claimed(key),
-        ):
+        with self._taking_from(new, key), self._claimed(key):
             self._store.put_symlink(key, leads_to, Headers())
-            unlinking.replaced(key)
+            self._files.unlinking.replaced(key)
         self._store.delete(old.key)
         self._tree.gone(old.key)
         self._tree.doubt(key)

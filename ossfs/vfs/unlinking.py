@@ -25,6 +25,7 @@ from ossfs.vfs.reader import ObjectReader
 from ossfs.vfs.tree import Tree
 from ossfs.writeback.aside import Aside, move_base
 from ossfs.writeback.commit import Committer
+from ossfs.writeback.file_upload import Dropped
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,9 @@ class Unlinking:
         When somebody has it open, its object is deleted at the last close only; the
         journal knows. The errors of `ObjectStore.delete`.
         """
+        self._unlink(node, node.pending.discard)
+
+    def _unlink(self, node: FileNode, drop: Callable[[], Dropped | None]) -> None:
         is_open = node.handles > 0
         deletion, intent = None, None
         with self.stopped(node):
@@ -79,7 +83,7 @@ class Unlinking:
                 self.claim(node.key)  # it may be that of another file, which is still read
                 intent = self._delete_promised(node)
                 self.replaced(node.key)
-        self.displace(node)
+        self._displace(node, drop)
         if deletion is None and intent is not None:
             self._journal.end_deletion(intent)
         if deletion is not None:
@@ -181,19 +185,9 @@ class Unlinking:
 
     def _keep(self, node: FileNode, directory: str) -> None:
         """Bring the bytes of an open file to where the end of its object does not reach."""
-        with self._tree.nodes.lock:
-            if not node.handles:
-                return
-            node.handles += 1
-        try:
-            if not self._aside.fetch(node.pending):
+        with self._held(node) as is_open:
+            if is_open and not self._aside.fetch(node.pending):
                 self._copy(node, directory)
-        finally:
-            with self._tree.nodes.lock:
-                node.handles -= 1
-                is_over = not node.handles and not node.is_linked
-            if is_over:
-                self.bury(node)
 
     def _copy(self, node: FileNode, directory: str) -> None:
         reserved = self._aside.reserve(directory)
@@ -223,61 +217,101 @@ class Unlinking:
 
     def displace(self, node: FileNode) -> None:
         """Let a file lose its name to another one that is renamed to it."""
+        self._displace(node, node.pending.discard)
+
+    def _displace(self, node: FileNode, drop: Callable[[], Dropped | None]) -> None:
         self._tree.nodes.remove(node)
         with self._tree.nodes.lock:
             node.is_linked = False
             is_open = node.handles > 0
-        upload = node.pending.discard()
-        if upload is not None:
-            self._committer.abort(upload)
+        self._drop(drop)
         if not is_open:
             self.bury(node)
+
+    def _drop(self, drop: Callable[[], Dropped | None]) -> None:
+        upload = drop()
+        if upload is not None:
+            self._committer.abort(upload)
+
+    # Hidden by libfuse
 
     def hide(self, node: FileNode, key: str) -> None:
         """Unlink an open file, but let it be found as `key` until its last close."""
         name, is_open = node.key, node.handles > 0
-        self.unlink(node)
+        self._unlink(node, node.pending.unlink)
         if is_open:
             with self._tree.nodes.lock:
                 node.key = key
                 self._tree.nodes.add(node)
-            self._just_hidden.node = node
+            self._just_hidden.names = {name: node}
         log.debug("%s is hidden as %s", name, key)
 
-    @contextlib.contextmanager
-    def giving_way(self, key: str) -> Iterator[None]:
+    def just_hidden(self, key: str) -> FileNode | None:
         """
-        Rename another file to a name.
+        Return the file to whose name another one is to be renamed, if it was hidden for that.
 
-        libfuse hides an open file right before, in the same thread, also when this is what
-        it is hidden for. In that case a crash must find it where it was, if not the new one.
+        libfuse hides an open file right before, in the same thread.
         """
-        node, self._just_hidden.node = getattr(self._just_hidden, "node", None), None
-        deletion = None if node is None else node.deletion
-        if node is None or deletion is None or deletion.key != key:
-            yield
+        names: dict[str, FileNode] = getattr(self._just_hidden, "names", {})
+        self._just_hidden.names = {}
+        return names.get(key)
+
+    @contextlib.contextmanager
+    def giving_way(self, node: FileNode) -> Iterator[bool]:
+        """
+        Rename another file to the name of one that was hidden for that.
+
+        A crash must find it where it was, as it was, if not the new one. If the block fails,
+        it is unlinked again. Yields whether something that was promised of it may be in no
+        bucket yet.
+        """
+        with self._held(node) as is_open:
+            if not is_open:
+                yield False
+                return
+            is_promised, deletion = node.pending.relink(), node.deletion
+            if deletion is not None:
+                self._tree.hidden.claim(deletion.key)  # nobody deletes it meanwhile
+                self._journal.end_deletion(deletion.id)
+            try:
+                yield is_promised
+            except BaseException:
+                self._unlink_again(node)
+                raise
+            self._drop(node.pending.discard)
+
+    def _unlink_again(self, node: FileNode) -> None:
+        deletion = node.deletion
+        if deletion is not None:
+            again = self._journal.begin_deletion(deletion.key, deletion.etag)
+            node.deletion = replace(deletion, id=again)
+            self.unclaim(deletion.key)
+        self._drop(node.pending.discard)
+
+    @contextlib.contextmanager
+    def _held(self, node: FileNode) -> Iterator[bool]:
+        """Keep a file without a name from its end; False: nobody has it open any more."""
+        with self._tree.nodes.lock:
+            is_open = node.handles > 0
+            node.handles += is_open
+        if not is_open:
+            yield False
             return
-        self._tree.hidden.claim(key)  # nobody deletes it meanwhile
-        self._journal.end_deletion(deletion.id)
         try:
-            yield
-        except BaseException:
-            again = self._journal.begin_deletion(key, deletion.etag)
+            yield True
+        finally:
             with self._tree.nodes.lock:
-                is_over, node.deletion = node.deletion is None, replace(deletion, id=again)
-            self.unclaim(key)
-            if is_over:  # it was closed meanwhile
+                node.handles -= 1
+                is_over = not node.handles and not node.is_linked
+            if is_over:
                 self.bury(node)
-            raise
 
     # The last close
 
     def bury(self, node: FileNode) -> None:
         """Finish an unlink whose file was open until now."""
         self._tree.nodes.remove(node)
-        upload = node.pending.discard()
-        if upload is not None:
-            self._committer.abort(upload)
+        self._drop(node.pending.discard)
         node.pending.drop_local()
         with self._tree.nodes.lock:
             for key in [key for key, orphan in self._orphans.items() if orphan is node]:

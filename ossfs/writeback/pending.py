@@ -148,9 +148,8 @@ class PendingFile(ChangedFile):
 
     def _rename_rows_locked(self, key: str, base: Version | None) -> None:
         self.is_exclusive = False  # a rename may replace what is there
-        for file_id in (self.attributes_id, self.file_id):
-            if file_id is not None:
-                self._journal.rename_file(file_id, key, base=base)
+        for file_id in self._rows_locked():
+            self._journal.rename_file(file_id, key, base=base)
 
     def followed(self, key: str, version: Version | None) -> None:
         """Take note that the object has moved with its directory; call it inside `moving`."""
@@ -183,6 +182,36 @@ class PendingFile(ChangedFile):
         elif self.file_id is None:
             self._record_headers_locked()
 
+    def unlink(self) -> Dropped | None:
+        """
+        Do as `discard`, but let what is promised be promised again by `relink`.
+
+        Until `discard` the journal knows, so that a crash brings nothing back.
+        """
+        with self.lock:
+            if self._promised is None:
+                return self.discard()
+            self._stop_locked()
+            record = self._journal.unlinked(self._rows_locked())
+            self.committed = self.generation
+            return self._dropped_locked(record)
+
+    def relink(self) -> bool:
+        """Let a crash find what was promised of an unlinked file; False: there was nothing."""
+        with self.lock:
+            if self._promised is None:
+                return False
+            self._journal.relinked(self._rows_locked())
+            return True
+
+    def _rows_locked(self) -> list[FileId]:
+        return [row for row in (self.attributes_id, self.file_id) if row is not None]
+
+    def _stop_locked(self) -> None:
+        self.is_discarded = True
+        while self.is_committing:
+            self.lock.wait()
+
     def discard(self) -> Dropped | None:
         """
         Never commit again: the file was unlinked. Stops a running commit and waits for it.
@@ -191,9 +220,7 @@ class PendingFile(ChangedFile):
         the store may still hold.
         """
         with self.lock:
-            self.is_discarded = True
-            while self.is_committing:
-                self.lock.wait()
+            self._stop_locked()
             record = None
             if self.file_id is not None:
                 record = self._journal.discard(self.file_id)

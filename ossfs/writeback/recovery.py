@@ -116,6 +116,8 @@ def recover(journal: Journal, area: StagingArea, kept: Kept, *, clock: Clock) ->
     The others go to `kept`; staging files that the journal does not name are deleted.
     """
     ledger = journal.load()
+    for file_id in ledger.unlinked:
+        journal.discard(file_id)
     known = {record.staging for record in ledger.files}
     for row in ledger.unreadable:
         known.update(_set_aside(row, journal, area))

@@ -135,6 +135,21 @@ def test_a_file_that_gets_bytes_after_attributes(journal, reopened):
     assert [(content, FileState.PROMISED)] == [(one.id, one.state) for one in reopened().files]
 
 
+def test_a_promise_of_a_file_that_lost_its_name(journal, reopened):
+    """It is nothing to finish, until it holds again; what was not promised is forgotten."""
+    one, two = draft(journal), draft(journal, "g", "s2")
+    promise(journal, one)
+    row = journal.plan_upload(one, key="f", part_size=5, headers=HEADERS)
+    assert row == journal.unlinked([one, two]).id
+    ledger = reopened()
+    assert ([], [one], 1) == (ledger.files, ledger.unlinked, len(ledger.aborts))
+
+    journal.relinked([one, two])
+    (record,) = reopened().files
+    assert (one, FileState.PROMISED, CONTENT) == (record.id, record.state, record.content)
+    assert record.upload is None
+
+
 def test_names_errors_and_conflicts(journal, reopened):
     """Each fact changes its own columns."""
     one, two = draft(journal), draft(journal, "g", "s2")
