@@ -24,6 +24,14 @@ from soak_files import PIECE, Files, Held, Shadow, Stop
 from ossfs.crc64 import crc64
 
 
+def pread_all(fd: int, size: int) -> bytes:
+    """Read up to `size` bytes; a mount that dies first gives some, and an error then."""
+    content = b""
+    while len(content) < size and (more := os.pread(fd, size - len(content), len(content))):
+        content += more
+    return content
+
+
 class Worker(Files):
     """Does one random thing after the other, and says so."""
 
@@ -165,7 +173,7 @@ class Worker(Files):
         del self.files[name]
         self.write(held, self.content(1000), 500)
         size = held.shadow.print[0]
-        content = self.do("pread", lambda: os.pread(held.fd, size + 1, 0), fd=held.number)
+        content = self.do("pread", lambda: pread_all(held.fd, size + 1), fd=held.number)
         if content != held.shadow.content:
             self.wrong("pread", name, found=[len(content), crc64(content)])
         self.close_or_hold(held)

@@ -199,13 +199,15 @@ class Journal(Database):
                 )
         return record
 
-    def relinked(self, files: Sequence[FileId]) -> None:
-        """Record that the promise of a file without a name holds again."""
-        with self._transaction(lasting=not self._lasting.isdisjoint(files)) as db:
+    def relinked(self, files: Sequence[FileId], *, deletion: IntentId | None = None) -> None:
+        """Record that the promise of a file without a name holds again, and its object stays."""
+        is_lasting = deletion is not None or not self._lasting.isdisjoint(files)
+        with self._transaction(lasting=is_lasting) as db:
             db.executemany(
                 "UPDATE files SET state = ? WHERE id = ? AND state = ?",
                 [(FileState.PROMISED.value, file, FileState.UNLINKED.value) for file in files],
             )
+            db.execute("DELETE FROM deletions WHERE id = ?", (deletion,))
 
     # Uploads
 

@@ -261,32 +261,27 @@ class Unlinking:
         """
         Rename another file to the name of one that was hidden for that.
 
-        A crash must find it where it was, as it was, if not the new one. If the block fails,
-        it is unlinked again. Yields whether something that was promised of it may be in no
+        A crash must find it where it was, as it was, if not the new one. Behind the block it
+        is unlinked again. Yields whether something that was promised of it may be in no
         bucket yet.
         """
         with self._held(node) as is_open:
             if not is_open:
                 yield False
                 return
-            is_promised, deletion = node.pending.relink(), node.deletion
+            deletion = node.deletion
             if deletion is not None:
                 self._tree.hidden.claim(deletion.key)  # nobody deletes it meanwhile
-                self._journal.end_deletion(deletion.id)
+            is_promised = node.pending.relink(deletion=None if deletion is None else deletion.id)
             try:
                 yield is_promised
-            except BaseException:
-                self._unlink_again(node)
-                raise
-            self._drop(node.pending.discard)
-
-    def _unlink_again(self, node: FileNode) -> None:
-        deletion = node.deletion
-        if deletion is not None:
-            again = self._journal.begin_deletion(deletion.key, deletion.etag)
-            node.deletion = replace(deletion, id=again)
-            self.unclaim(deletion.key)
-        self._drop(node.pending.discard)
+            finally:
+                if deletion is not None and self._tree.hidden.is_hidden(deletion.key):
+                    # Nothing has replaced the object yet, and perhaps nothing ever will.
+                    again = self._journal.begin_deletion(deletion.key, deletion.etag)
+                    node.deletion = replace(deletion, id=again)
+                    self.unclaim(deletion.key)
+                self._drop(node.pending.discard)
 
     @contextlib.contextmanager
     def _held(self, node: FileNode) -> Iterator[bool]:

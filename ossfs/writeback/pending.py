@@ -12,7 +12,7 @@ long states, not held locks.
 import contextlib
 from collections.abc import Iterator
 
-from ossfs.journal.records import FileId, Version
+from ossfs.journal.records import FileId, IntentId, Version
 from ossfs.store.api import Headers
 from ossfs.writeback.changing import ChangedFile
 from ossfs.writeback.file_upload import Dropped
@@ -196,13 +196,18 @@ class PendingFile(ChangedFile):
             self.committed = self.generation
             return self._dropped_locked(record)
 
-    def relink(self) -> bool:
-        """Let a crash find what was promised of an unlinked file; False: there was nothing."""
+    def relink(self, *, deletion: IntentId | None) -> bool:
+        """
+        Let a crash find what was there before the file was unlinked.
+
+        `deletion` is the note that its object is to go. False: nothing else was promised.
+        """
         with self.lock:
-            if self._promised is None:
-                return False
-            self._journal.relinked(self._rows_locked())
-            return True
+            is_promised = self._promised is not None
+            rows = self._rows_locked() if is_promised else []
+            if rows or deletion is not None:
+                self._journal.relinked(rows, deletion=deletion)
+            return is_promised
 
     def _rows_locked(self) -> list[FileId]:
         return [row for row in (self.attributes_id, self.file_id) if row is not None]

@@ -46,7 +46,7 @@ def test_killed_at_every_moment(make_core, content):
         with core.mounted(is_running=True) as again:
             assert again.mount.drain(20)
         is_hidden = "after fact begin_deletion" in passed  # and the second step is not begun:
-        is_between = is_hidden and "after fact end_deletion" not in passed
+        is_between = is_hidden and "after fact relinked" not in passed
         found = core.objects()
         assert is_between or found.get("g") in (OLD[:50], content), (kill_at, passed[-1])
         assert found.get("f") in (None, OLD, content)

@@ -12,19 +12,20 @@ OLD, SYNCED, NEW = b"old" * 100, b"synced" * 90, b"new" * 120
 LARGE = bytes(range(250)) * 19  # five parts
 HIDDEN = "/.fuse_hidden0001"
 
-TARGETS = ["in the bucket", "nowhere else"]
+TARGETS = ["edited", "replaced", "new"]
 SOURCES = ["in the bucket", "promised", "written"]
 
 
 def begun(make_core, target, source, synced=SYNCED):
     """Sync `g`, which stays open, and have `f` at hand; nothing runs by itself."""
     core = make_core()
-    if target == "in the bucket":
+    if target != "new":
         core.put("g", OLD)
     life = core.mount(durability="journal")
     life.fs._files.scheduler.close()
     fd = life.os.open("/g", os.O_RDWR | os.O_CREAT)
-    life.os.ftruncate(fd, 0)
+    if target == "replaced":
+        life.os.ftruncate(fd, 0)
     life.os.pwrite(fd, synced, 0)
     life.os.fsync(fd)
     other = life.os.open("/f", os.O_RDWR | os.O_CREAT)
@@ -141,3 +142,18 @@ def test_nothing_is_left_of_it(make_core, target, source):
     assert sorted(one.staging for one in ledger.files) == story.core.staged()
 
     assert {"g": NEW} == found_after(story)
+
+
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "open"])
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_unlinked_before_it_is_sent(make_core, target, source, is_closed):
+    """With the file that took the name, the object goes that it was to replace."""
+    story = begun(make_core, target, source)
+    rename_over(story)
+    if is_closed:
+        story.os.close(story.fd)
+    story.os.unlink("/g")
+
+    assert not story.os.exists("/g")
+    assert {} == found_after(story)
