@@ -70,14 +70,16 @@ class Markers:
         headers = attributes.headers()
         with self._changed:
             self._journal.describe_directory(directory, headers)
-            self._waiting[directory] = self._tree.described[directory] = headers
+            self._waiting[directory] = headers
+            self._tree.described.put(directory, headers)
         self._later(Marker(directory), DELAY_S)
 
     def restore(self, records: Iterable[MarkerRecord]) -> None:
         """Go on with what an earlier mount has left."""
         for record in records:
             with self._changed:
-                self._waiting[record.key] = self._tree.described[record.key] = record.headers
+                self._waiting[record.key] = record.headers
+                self._tree.described.put(record.key, record.headers)
             self._later(Marker(record.key), 0.0)
 
     def finish(self, marker: Marker) -> None:
@@ -133,7 +135,7 @@ class Markers:
     def forget(self, directory: str) -> None:
         """Do not put a marker any more: the directory is about to go."""
         headers = self._take(directory)
-        self._tree.described.pop(directory, None)
+        self._tree.described.drop(directory)
         if headers is not None:
             self._journal.directory_described(directory)
         self._give_back(directory)
@@ -177,6 +179,6 @@ class Markers:
         """Let the marker tell from now on, unless the attributes were changed meanwhile."""
         if directory in self._waiting:
             return
-        self._tree.described.pop(directory, None)
+        self._tree.described.drop(directory)
         if is_noted:
             self._journal.directory_described(directory)

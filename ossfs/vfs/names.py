@@ -123,8 +123,7 @@ class Names:
         page = self._store.list(directory, max_keys=min(1000, 2 + len(hidden)))
         names = {item.key for item in page.objects} - hidden - {directory}
         nodes = [node for node in self._tree.nodes.below(directory) if node.is_linked]
-        described = {key for key in list(self._tree.described) if key.startswith(directory)}
-        if names or nodes or described - {directory}:
+        if names or nodes or self._tree.described.has_below(directory):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
 
     def unlink(self, path: str, *, pid: int = 0) -> None:

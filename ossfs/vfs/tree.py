@@ -20,6 +20,7 @@ from ossfs.clock import Clock
 from ossfs.errors import NoSuchKey
 from ossfs.store.api import Headers, kept_class
 from ossfs.vfs.ahead import ListingAhead
+from ossfs.vfs.described import DescribedDirectories
 from ossfs.vfs.descriptions import Descriptions
 from ossfs.vfs.directories import Directories
 from ossfs.vfs.directory_times import DirectoryTimes
@@ -127,8 +128,7 @@ class Tree:
         self._started_ns = clock.now_ns()
         self.hidden = HiddenNames()
         self.times = DirectoryTimes()
-        self.described: dict[str, Headers] = {}
-        """Directories whose attributes, and perhaps markers, are not in the bucket yet."""
+        self.described = DescribedDirectories()
 
     # Finding
 
@@ -202,9 +202,7 @@ class Tree:
     def _stat_directory(self, directory: str) -> Stat:
         """Count the links of a directory: from its parent, from itself, from each one in it."""
         attributes = self.directory_attributes(directory)
-        places = [split(key) for key in list(self.described)]
-        besides = [name for parent, name in places if parent == directory]
-        inside = self.directories.subdirectories(directory, besides)
+        inside = self.directories.subdirectories(directory, self.described.names(directory))
         links = UNCOUNTED if inside is None else 2 + inside
         return Stat(self._ino(directory), 0, links, attributes)
 
@@ -219,9 +217,8 @@ class Tree:
         self.ahead.looked_into(directory)
         entries = self.directories.read(directory)
         ours: dict[str, Listed | None] = {
-            split(key)[1]: Listed(self._ino(key), stat.S_IFDIR)
-            for key in list(self.described)
-            if split(key)[0] == directory
+            name: Listed(self._ino(f"{directory}{name}/"), stat.S_IFDIR)
+            for name in self.described.names(directory)
         }
         for name, node in self.nodes.children(directory).items():
             kind = stat.S_IFMT(node.attributes.mode)
