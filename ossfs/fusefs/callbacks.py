@@ -13,7 +13,7 @@ import ctypes
 import errno
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,12 @@ _libc = ctypes.CDLL(None)
 _libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)  # works in every thread, unlike Python's
 _libc.signal.restype = ctypes.c_void_p
 _IGNORE = 1  # SIG_IGN
+
+_view_of = ctypes.pythonapi.PyMemoryView_FromMemory
+"""Memory as bytes, without the type that ctypes makes, and keeps, for each size."""
+_view_of.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
+_view_of.restype = ctypes.py_object
+_READABLE, _WRITABLE = 0x100, 0x200  # PyBUF_READ, PyBUF_WRITE
 
 ENCODING = "latin-1"
 
@@ -91,6 +97,12 @@ class Callbacks:
             log.exception("%s", function.__name__)
             return -errno.EIO
 
+    def fgetattr(self, path: bytes | None, buf: Any, fip: Any) -> int:
+        """Hand attributes out, by handle or by name; `getattr` of the packages comes here, too."""
+        name = None if path is None else path.decode(ENCODING)
+        fill(buf.contents, self.ask("getattr", name, fip.contents.fh if fip else None))
+        return 0
+
     def open(self, path: bytes, fip: Any) -> int:
         """Let the operations decide about the kernel's pages of the file."""
         info = fip.contents
@@ -119,13 +131,12 @@ class Callbacks:
         answer = self.ask("read", None, size, offset, fip.contents.fh)
         length = len(answer)
         if length:
-            view = memoryview((ctypes.c_char * size).from_address(_address(buf))).cast("B")
-            view[:length] = answer
+            _view_of(buf, length, _WRITABLE)[:] = answer
         return length
 
     def write(self, _path: Any, buf: Any, size: int, offset: int, fip: Any) -> int:
         """Let the operations read the kernel's buffer; it is valid during the call only."""
-        view = memoryview((ctypes.c_char * size).from_address(_address(buf))).cast("B")
+        view = _view_of(buf, size, _READABLE)
         written: int = self.ask("write", None, view, offset, fip.contents.fh)
         return written
 
@@ -135,8 +146,20 @@ class Callbacks:
         return 0
 
 
-def _address(pointer: Any) -> int:
-    address = ctypes.cast(pointer, ctypes.c_void_p).value
-    if address is None:
-        raise AssertionError
-    return address
+def fill(entry: Any, told: Mapping[str, int]) -> None:
+    """Write attributes into the structure of C, which is all zeros; the times are in ns."""
+    entry.st_ino = told["st_ino"]
+    entry.st_mode = told["st_mode"]
+    entry.st_nlink = told["st_nlink"]
+    entry.st_uid = told["st_uid"]
+    entry.st_gid = told["st_gid"]
+    entry.st_rdev = told["st_rdev"]
+    entry.st_size = told["st_size"]
+    entry.st_blocks = told["st_blocks"]
+    entry.st_blksize = told["st_blksize"]
+    for place, name in (
+        (entry.st_atimespec, "st_atime"),
+        (entry.st_mtimespec, "st_mtime"),
+        (entry.st_ctimespec, "st_ctime"),
+    ):
+        place.tv_sec, place.tv_nsec = divmod(told[name], 1_000_000_000)

@@ -13,7 +13,7 @@ from typing import Any
 
 import mfusepy
 
-from ossfs.fusefs.callbacks import ENCODING, Callbacks
+from ossfs.fusefs.callbacks import ENCODING, Callbacks, fill
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Binding(Callbacks, mfusepy.FUSE):  # type: ignore[misc]  # as good as unty
                 entry.st_ino, entry.st_mode = item.ino, item.kind
                 is_full = filler(buf, item.name, entry if item.ino else None, behind, 0)
             else:
-                mfusepy.set_st_attrs(entry, attributes, use_ns=True)
+                fill(entry, attributes)
                 is_full = filler(buf, item.name, entry, behind, FILL_DIR_PLUS)
             if is_full:
                 return

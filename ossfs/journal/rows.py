@@ -110,7 +110,7 @@ def headers_of(content_type: str | None, metadata: str) -> Headers:
 
 def dump_extents(extents: Sequence[Extent]) -> str:
     """Write extents as JSON."""
-    return json.dumps([[extent.start, extent.stop] for extent in extents])
+    return f"[{', '.join(f'[{extent.start}, {extent.stop}]' for extent in extents)}]"
 
 
 def load_extents(text: str) -> list[Extent]:

@@ -11,11 +11,12 @@ Threads: every method may be called from any thread.
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+S = TypeVar("S", Counter, Gauge, Histogram)
 Kind = Literal["counter", "gauge", "histogram"]
 
 LATENCIES_S = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -136,6 +137,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._reaching = threading.Lock()
+        self._children: dict[tuple[object, ...], Any] = {}
         self._series = {name: _series(metric, self._registry) for name, metric in DECLARED.items()}
 
     def __repr__(self) -> str:
@@ -145,19 +147,27 @@ class Metrics:
         """Add to a counter. KeyError: not declared; ValueError: other labels."""
         series = self._series[name]
         assert isinstance(series, Counter)  # noqa: S101  # the table says so
-        (series.labels(**labels) if labels else series).inc(amount)
+        self._child(name, labels, series).inc(amount)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Put a value into a histogram."""
         series = self._series[name]
         assert isinstance(series, Histogram)  # noqa: S101  # the table says so
-        (series.labels(**labels) if labels else series).observe(value)
+        self._child(name, labels, series).observe(value)
 
     def set(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
         series = self._series[name]
         assert isinstance(series, Gauge)  # noqa: S101  # the table says so
-        (series.labels(**labels) if labels else series).set(value)
+        self._child(name, labels, series).set(value)
+
+    def _child(self, name: str, labels: Mapping[str, str], series: S) -> S:
+        """Return the one of these labels; looking it up in the series takes 3 µs."""
+        place = (name, *labels.items())
+        found: S | None = self._children.get(place)
+        if found is None:
+            found = self._children[place] = series.labels(**labels) if labels else series
+        return found
 
     def reach(self, name: str, total: float, **labels: str) -> None:
         """Let a counter be at least `total`, which was counted elsewhere."""

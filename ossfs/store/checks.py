@@ -9,6 +9,7 @@ Threads: pure functions.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypedDict
 
 from ossfs.errors import InvalidName, InvalidRequest, NotSupported
@@ -56,8 +57,7 @@ def check_metadata(key: str, metadata: Mapping[str, str], limits: Limits) -> Non
     """Raise InvalidRequest unless `metadata` fits into headers and under the store's limit."""
     size = 0
     for name, value in metadata.items():
-        marks = limits.metadata_marks
-        if not (name and name.isascii() and all(c.isalnum() or c in marks for c in name)):
+        if not _is_metadata_name(name, limits.metadata_marks):
             raise InvalidRequest(f"not a name of user metadata: {name!r}", key=key)
         if not _PRINTABLE.fullmatch(value):
             raise InvalidRequest(f"user metadata {name!r} is not printable ASCII", key=key)
@@ -66,6 +66,11 @@ def check_metadata(key: str, metadata: Mapping[str, str], limits: Limits) -> Non
         raise InvalidRequest(
             f"user metadata of {size} bytes, the store takes {limits.max_metadata}", key=key
         )
+
+
+@lru_cache(maxsize=1024)
+def _is_metadata_name(name: str, marks: str) -> bool:
+    return bool(name) and name.isascii() and all(c.isalnum() or c in marks for c in name)
 
 
 def check_part_number(key: str, number: int, limits: Limits) -> None:

@@ -26,15 +26,13 @@ from typing import Any, NamedTuple
 
 from requests import PreparedRequest, utils
 from requests.adapters import HTTPAdapter
-from urllib3 import BaseHTTPResponse, Retry, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import Retry, Timeout
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import (
-    ConnectTimeoutError,
     EmptyPoolError,
     HTTPError,
     InsecureRequestWarning,
-    NameResolutionError,
     NewConnectionError,
     ProtocolError,
     ProxyError,
@@ -48,9 +46,8 @@ from ossfs.store import interrupts
 from ossfs.store.addressing import Origin, is_loopback
 from ossfs.store.api import Body
 from ossfs.store.bodies import leaving
+from ossfs.store.connection import Answer, Connection, TlsConnection, this_thread
 from ossfs.store.exchange import Request
-from ossfs.store.heads import QuickResponse
-from ossfs.store.reaching import reached
 
 SENT_AT_ONCE = 256 << 10
 """Bytes of a body that are read, counted and sent together: what stays in a core's cache."""
@@ -117,20 +114,20 @@ class HttpTransport:
         """
         route = self._routes.get(request.origin) or self._route_to(request.origin)
         while True:
-            _thread.has_connected = False
+            this_thread.has_connected = False
             try:
                 return self._send_once(route, request)
             except Unreachable as error:
                 # A server may close an idle connection just when we take it: nobody's fault,
                 # and each round uses one such connection up.
-                if _thread.has_connected or not (request.is_repeatable and _broke(error)):
+                if this_thread.has_connected or not (request.is_repeatable and _broke(error)):
                     raise
                 _log.debug("%s had closed a connection, taking another", request.origin)
 
     def _send_once(self, route: "_Route", request: Request) -> "HttpResponse":
         outgoing = None if request.body is None else _Outgoing(request.body)
         try:
-            raw = route.pool.urlopen(
+            answer: Any = route.pool.urlopen(
                 request.method,
                 route.url_of(request.target),
                 outgoing if outgoing and outgoing.size else None,  # type: ignore[arg-type]  # views are sent as they are
@@ -147,7 +144,7 @@ class HttpTransport:
             if outgoing and outgoing.failure:
                 raise outgoing.failure from None
             raise _mapped(error, f"{request.method} {request.origin}") from error
-        return HttpResponse(raw, outgoing.crc if outgoing else None)
+        return HttpResponse(answer, outgoing.crc if outgoing else None)
 
     def _route_to(self, origin: Origin) -> "_Route":
         with self._lock:
@@ -169,7 +166,8 @@ class HttpTransport:
         )
         assert isinstance(pool, HTTPConnectionPool)  # noqa: S101  # typed wider than it is
         self._adapter.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # so in requests
-        pool.ConnectionCls = _TlsConnection if origin.scheme == "https" else _Telling
+        kind: Any = TlsConnection if origin.scheme == "https" else Connection
+        pool.ConnectionCls = kind
         forwarded = pool.proxy is not None and origin.scheme == "http"
         return _Route(pool, url if forwarded else "")
 
@@ -177,12 +175,12 @@ class HttpTransport:
 class HttpResponse:
     """An answer whose body is still in the connection; see `Response`."""
 
-    __slots__ = ("_raw", "headers", "sent_crc64", "status")
+    __slots__ = ("_answer", "headers", "sent_crc64", "status")
 
-    def __init__(self, raw: BaseHTTPResponse, sent_crc64: int | None) -> None:
-        self._raw = raw
-        self.status = raw.status
-        self.headers: Mapping[str, str] = raw.headers
+    def __init__(self, answer: Answer, sent_crc64: int | None) -> None:
+        self._answer = answer
+        self.status = answer.status
+        self.headers: Mapping[str, str] = answer.headers
         self.sent_crc64 = sent_crc64
 
     def __repr__(self) -> str:
@@ -191,20 +189,20 @@ class HttpResponse:
     def read(self, limit: int) -> bytes:
         """Return the whole body, cut off (with the connection) behind `limit` bytes."""
         try:
-            data = self._raw.read(limit + 1, decode_content=False)
-            if len(data) > limit:
-                self.discard()
-                return data[:limit]
-            self.finish()
-        except (HTTPError, OSError, ValueError) as error:
+            data = self._answer.read(limit + 1)
+        except (HTTPException, OSError, ValueError) as error:
             self.discard()
             raise _mapped(error, "reading the answer") from error
+        if len(data) > limit:
+            self.discard()
+            return data[:limit]
+        self.finish()
         return data
 
     def read_into(self, view: memoryview) -> int:
         """Fill `view` with the next bytes of the body; fewer only at its end, then 0."""
         try:
-            return self._raw._fp.readinto(view)  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001  # urllib3's own readinto copies
+            return self._answer.readinto(view)
         except (HTTPException, OSError, ValueError) as error:
             self.discard()
             raise _mapped(error, f"reading the answer's next {len(view)} bytes") from error
@@ -212,15 +210,12 @@ class HttpResponse:
     def finish(self) -> None:
         """Give the connection back to the pool."""
         interrupts.off()
-        if not self._raw.closed:  # an empty body, which nobody had a reason to read
-            self._raw.drain_conn()
-        self._raw.release_conn()
+        self._answer.finish()
 
     def discard(self) -> None:
         """Give the connection up without reading the body."""
         interrupts.off()
-        self._raw.close()
-        self._raw.release_conn()
+        self._answer.discard()
 
 
 class _Route(NamedTuple):
@@ -237,61 +232,6 @@ class _Route(NamedTuple):
         dots = {".": "%2E", "..": "%2E%2E"}
         path = "/".join(dots.get(segment, segment) for segment in path.split("/"))
         return f"{self.prefix}{path}{mark}{query}"
-
-
-class _Thread(threading.local):
-    """Whether this thread's request had to connect; urllib3 does not tell."""
-
-    has_connected = False
-
-
-_thread = _Thread()
-
-
-class _Telling(HTTPConnection):
-    """A connection that tells when it is new and who it is, and reads answers quickly."""
-
-    response_class = QuickResponse
-    _handle: socket.socket | None = None
-
-    def _new_conn(self) -> socket.socket:
-        """Connect, as urllib3 would, but so that it can be given up."""
-        try:
-            made, self._handle = reached(
-                self._dns_host,
-                self.port,
-                timeout_s=self.timeout,
-                source=self.source_address,
-                options=self.socket_options or (),
-            )
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
-        except TimeoutError as error:
-            message = f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
-            raise ConnectTimeoutError(self, message) from error
-        except OSError as error:
-            message = f"Failed to establish a new connection: {error}"
-            raise NewConnectionError(self, message) from error
-        return made
-
-    def connect(self) -> None:
-        try:
-            super().connect()
-        finally:
-            if self._handle is not None:
-                interrupts.off()
-                self._handle.close()
-                self._handle = None
-        _thread.has_connected = True
-        interrupts.on(self.sock)
-
-    def putrequest(self, *arguments: Any, **more: Any) -> None:
-        interrupts.on(self.sock)
-        super().putrequest(*arguments, **more)
-
-
-class _TlsConnection(_Telling, HTTPSConnection):
-    """The same with TLS."""
 
 
 class _Adapter(HTTPAdapter):

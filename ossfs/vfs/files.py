@@ -290,6 +290,7 @@ class Files:
                 node.commits -= 1
 
     def _bring(self, node: FileNode, *, is_asked_for: bool) -> None:
+        replaces = node.has_object
         try:
             is_done = self.committer.commit(
                 node.pending, before=self.unlinking.claim, is_asked_for=is_asked_for
@@ -301,7 +302,7 @@ class Files:
             node.has_object = True  # perhaps: the request may have been carried out
             raise
         if is_done:
-            self._published(node)
+            self._published(node, replaces=replaces)
             if node.is_linked and node.pending.is_dirty and not node.pending.has_new_content:
                 self.scheduler.later(node, ATTRIBUTES_DELAY_S)  # a chmod that met the commit
 
@@ -322,7 +323,7 @@ class Files:
         if not is_open:
             pending.drop_local()
 
-    def _published(self, node: FileNode) -> None:
+    def _published(self, node: FileNode, *, replaces: bool) -> None:
         with node.pending.lock:
             base, headers = node.pending.base, node.pending.headers
             node.has_object = True
@@ -330,7 +331,8 @@ class Files:
             self._take_times_locked(node)
         if base is None or not node.is_linked:
             return
-        self._reader.forget(base.key)
+        if replaces:
+            self._reader.forget(base.key)
         with self.tree.nodes.lock:  # a rename that goes on right now tells what is where after it
             if node.key == base.key:
                 self.tree.made(base.key, etag=base.etag, size=base.size, headers=headers)

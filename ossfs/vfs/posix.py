@@ -167,6 +167,7 @@ def format_time(time_ns: int) -> str:
     return f"{seconds}.{ns:09d}" if ns or seconds <= 0 else str(seconds)
 
 
+@lru_cache(maxsize=1024)
 def parse_time(text: str, default: int) -> int:
     """Read a time; whole numbers that are not positive count as absent, as in ossfs 1.x."""
     if not text:

@@ -286,12 +286,13 @@ class Committer:
         assert staged is not None  # noqa: S101 - new content is in a staging file
         # An upload goes on as it began, whatever the option says by now: it may be complete.
         plan = self._uploads.plan_of(pending)
-        if staged.size > plan.max_size:
+        is_small = staged.size <= plan.first_size
+        if not is_small and staged.size > plan.max_size:
             raise ObjectTooLarge(
                 f"{staged.size} bytes; the largest file at this part size is {plan.max_size}",
                 operation="commit", bucket=self._store.name, key=snapshot.key,
             )  # fmt: skip
-        if staged.size <= plan.first_size:
+        if is_small:
             self._uploads.drop(pending)
             stored = self._commit_small(pending, snapshot, staged)
             pending.settle(snapshot, Version(snapshot.key, stored.etag, staged.size))

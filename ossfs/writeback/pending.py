@@ -288,6 +288,6 @@ class PendingFile(ChangedFile):
                 generation=self.generation,
                 error=self.error,
                 since_ns=self.since_ns,
-                staging=str(self._area.folder / self.staged.name) if self.staged else "",
+                staging=self._area.path(self.staged.name) if self.staged else "",
                 id="" if self.file_id is None else str(self.file_id),
             )

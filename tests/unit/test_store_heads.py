@@ -1,4 +1,4 @@
-"""Heads of answers are read as the standard library reads them."""
+"""Heads of answers are read as the standard library reads them; nothing breaks out of ours."""
 
 import http.client
 import io
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ossfs.store.heads import QuickResponse, parsed_head
+from ossfs.store.heads import QuickResponse, parsed_head, written_head
 
 NAMES = st.text("abcXYZ019-_.!~", min_size=1, max_size=12)
 VALUES = st.text(st.characters(max_codepoint=0xFF, exclude_characters="\r\n\0"))
@@ -17,8 +17,22 @@ ENDS = st.sampled_from(["\r\n", "\n"])
 def both(head):
     """Return the headers that we and the standard library read, and what is left of each."""
     ours, theirs = io.BytesIO(head), io.BytesIO(head)
-    read = parsed_head(ours).items(), http.client.parse_headers(theirs).items()
-    return [[(n, v.strip(" \t")) for n, v in one] for one in read], (ours.read(), theirs.read())
+    read = parsed_head(ours), together(http.client.parse_headers(theirs).items())
+    return [{n: v.strip(" \t") for n, v in one.items()} for one in read], (
+        ours.read(),
+        theirs.read(),
+    )
+
+
+def together(headers):
+    """Return the headers by name in small letters; unlike values of one have commas between."""
+    values = {}
+    for name, value in ((name.lower(), value.strip(" \t")) for name, value in headers):
+        if name not in values:
+            values[name] = value
+        elif values[name] != value:
+            values[name] += f", {value}"
+    return values
 
 
 @given(st.lists(st.tuples(NAMES, VALUES, ENDS), max_size=20))
@@ -95,6 +109,30 @@ def test_whole_answers(answer):
         with kind(Wire(answer), method="GET") as response:
             response.begin()
             facts = response.status, response.length, response.chunked, response.will_close
-            seen.append((facts, response.headers.items(), response.read()))
+            seen.append((facts, together(response.headers.items()), response.read()))
 
     assert seen[0] == seen[1]
+
+
+def test_the_head_of_a_request():
+    """One line each, and an answer without a content coding is asked for."""
+    head = written_head("PUT", "/a%20b?x=1", {"host": "h:80", "x-oss-meta-a": "\xe4"})
+
+    wanted = "PUT /a%20b?x=1 HTTP/1.1|host: h:80|x-oss-meta-a: \xe4|accept-encoding: identity||"
+    assert wanted.replace("|", "\r\n").encode("latin-1") == head
+
+
+@pytest.mark.parametrize("value", ["a\r\nx: y", "a\nb", "a\rb", "a\0b", "\u4e2d"])
+def test_headers_that_cannot_be_sent(value):
+    """Nothing of them gets onto the connection."""
+    with pytest.raises(ValueError, match=r"line break|latin-1"):
+        written_head("GET", "/", {"host": "h", "x": value})
+    with pytest.raises(ValueError, match=r"line break|latin-1"):
+        written_head("GET", "/", {"host": "h", value: "x"})
+
+
+@pytest.mark.parametrize("target", ["/a b", "/a\tb", "/a\x7fb"])
+def test_targets_that_cannot_be_sent(target):
+    """A space would end the target."""
+    with pytest.raises(ValueError, match="target"):
+        written_head("GET", target, {"host": "h"})

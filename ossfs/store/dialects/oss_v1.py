@@ -80,7 +80,7 @@ def signature_of(text: str, secret: str) -> str:
 
 def _resource(call: Call) -> str:
     path = f"/{call.bucket}/{call.key}" if call.bucket else "/"
-    signed = _signed(call.query)
+    signed = call.query and _signed(call.query)
     return f"{path}?{signed}" if signed else path
 
 
