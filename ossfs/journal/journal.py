@@ -14,12 +14,12 @@ in which it was made, since after a power cut its bytes may be gone; it is a dra
 Threads: any method from any thread; no lock is held during a request.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from ossfs.clock import Clock
-from ossfs.journal.database import Database
+from ossfs.journal.dropping import displace, drop_upload
+from ossfs.journal.names import NameFacts
 from ossfs.journal.reading import read_ledger
 from ossfs.journal.records import (
     AbortRecord,
@@ -36,7 +36,7 @@ from ossfs.journal.rows import dump_crc, dump_extents, header_columns, version_c
 from ossfs.store.api import Headers, Part
 
 
-class Journal(Database):
+class Journal(NameFacts):
     """
     The journal in the file `path`, made when it is not there.
 
@@ -45,8 +45,7 @@ class Journal(Database):
     """
 
     def __init__(self, path: Path, *, clock: Clock, read_only: bool = False) -> None:
-        super().__init__(path, read_only=read_only)
-        self._clock = clock
+        super().__init__(path, clock=clock, read_only=read_only)
         self._lasting: set[FileId] = set()  # promises that outlive the machine
         self._boot = boot_id()
 
@@ -147,7 +146,7 @@ class Journal(Database):
         What was promised under that name is promised no more.
         """
         with self._transaction(lasting=True) as db:
-            _displace(db, key, by=file)
+            displace(db, key, by=file)
             db.execute(
                 "UPDATE files SET key = ?, base_key = ?, base_etag = ?, base_size = ?,"
                 " exclusive = 0 WHERE id = ?",
@@ -188,7 +187,7 @@ class Journal(Database):
         record = None
         with self._transaction(lasting=not self._lasting.isdisjoint(files)) as db:
             for file in files:
-                record = _drop_upload(db, file) or record
+                record = drop_upload(db, file) or record
                 db.execute(
                     "UPDATE files SET state = ? WHERE id = ? AND state = ?",
                     (FileState.UNLINKED.value, file, FileState.PROMISED.value),
@@ -270,12 +269,12 @@ class Journal(Database):
     def drop_upload(self, file: FileId) -> AbortRecord | None:
         """Record that a file's upload is to be aborted; None: it has none."""
         with self._transaction(lasting=True) as db:
-            return _drop_upload(db, file)
+            return drop_upload(db, file)
 
     def discard(self, file: FileId) -> AbortRecord | None:
         """Record that a file is nobody's any more, and return its upload, to be aborted."""
         with self._transaction(lasting=file in self._lasting) as db:
-            record = _drop_upload(db, file)
+            record = drop_upload(db, file)
             db.execute("DELETE FROM files WHERE id = ?", (file,))
             self._lasting.discard(file)
             return record
@@ -285,140 +284,6 @@ class Journal(Database):
         with self._transaction(lasting=False) as db:
             db.execute("DELETE FROM aborts WHERE id = ?", (abort,))
 
-    # Names
-
-    def begin_move(
-        self, source: str, target: str, *, etag: str = "", headers: Headers | None = None
-    ) -> IntentId:
-        """
-        Record that a rename is about to copy its first object.
-
-        `etag` is the source's; empty: all keys that begin with `source` are moved. The
-        facts of one object's move need not outlive the machine: at worst both names stay.
-        """
-        is_prefix = not etag
-        columns = (None, None) if headers is None else header_columns(headers)
-        with self._transaction(lasting=is_prefix) as db:
-            cursor = db.execute(
-                "INSERT INTO moves (source, etag, target, is_prefix, is_copied, content_type,"
-                " metadata) VALUES (?, ?, ?, ?, 0, ?, ?)",
-                (source, etag, target, is_prefix, *columns),
-            )
-        assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
-        return IntentId(cursor.lastrowid)
-
-    def plan_move_upload(self, move: IntentId, key: str) -> None:
-        """Record that CreateUpload is about to be sent for the copy of a large object."""
-        with self._transaction(lasting=True) as db:
-            db.execute(
-                "UPDATE moves SET upload_key = ?, upload_planned_ns = ?, upload_id = NULL"
-                " WHERE id = ?",
-                (key, self._clock.now_ns(), move),
-            )
-
-    def move_upload_started(self, move: IntentId, upload_id: str) -> None:
-        """Record that upload's id."""
-        with self._transaction(lasting=True) as db:
-            db.execute("UPDATE moves SET upload_id = ? WHERE id = ?", (upload_id, move))
-
-    def move_copied(self, move: IntentId, *, is_prefix: bool) -> None:
-        """
-        Record that everything is at the target and the source may be deleted.
-
-        Attributes that went with the copy of a file are where they should be now, what had
-        been unlinked at its target is gone, and what was promised there must not come. Files
-        on their way into a directory that was renamed go on under its new name.
-        """
-        with self._transaction(lasting=is_prefix) as db:
-            db.execute("UPDATE moves SET is_copied = 1 WHERE id = ?", (move,))
-            db.execute(
-                "DELETE FROM files WHERE staging IS NULL AND key ="
-                " (SELECT source FROM moves WHERE id = ? AND metadata IS NOT NULL)",
-                (move,),
-            )
-            db.execute(
-                "DELETE FROM deletions WHERE key = (SELECT target FROM moves WHERE id = ?)",
-                (move,),
-            )
-            if is_prefix:
-                self._follow(db, move)
-                return
-            targets = db.execute("SELECT target FROM moves WHERE id = ?", (move,)).fetchall()
-            for (target,) in targets:
-                _displace(db, target)
-
-    @staticmethod
-    def _follow(db: sqlite3.Connection, move: IntentId) -> None:
-        names = "SELECT source, target FROM moves WHERE id = ?"
-        for source, target in db.execute(names, (move,)).fetchall():
-            behind = len(source) + 1  # SQLite counts from 1
-            db.execute(
-                "UPDATE files SET key = ? || substr(key, ?) WHERE substr(key, 1, ?) = ?",
-                (target, behind, len(source), source),
-            )
-            db.execute(
-                "UPDATE files SET base_key = ? || substr(base_key, ?)"
-                " WHERE substr(base_key, 1, ?) = ?",
-                (target, behind, len(source), source),
-            )
-
-    def move_left(self, move: IntentId) -> IntentId:
-        """Record that a file is renamed, and that its source is to be deleted later."""
-        with self._transaction(lasting=True) as db:
-            cursor = db.execute(
-                "INSERT INTO deletions (key, etag) SELECT source, etag FROM moves WHERE id = ?",
-                (move,),
-            )
-            db.execute("DELETE FROM moves WHERE id = ?", (move,))
-        assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
-        return IntentId(cursor.lastrowid)
-
-    def end_move(self, move: IntentId, *, is_prefix: bool) -> None:
-        """Record that a rename is finished, or was undone before anything was copied."""
-        with self._transaction(lasting=is_prefix) as db:
-            db.execute("DELETE FROM moves WHERE id = ?", (move,))
-
-    def begin_deletion(self, key: str, etag: str, *, lasting: bool = True) -> IntentId:
-        """
-        Record that an object is to be deleted when its last handle closes, or soon.
-
-        Not `lasting`: when the machine dies, too, the file may be there again.
-        """
-        with self._transaction(lasting=lasting) as db:
-            cursor = db.execute("INSERT INTO deletions (key, etag) VALUES (?, ?)", (key, etag))
-        assert cursor.lastrowid is not None  # noqa: S101 - SQLite sets it after an INSERT
-        return IntentId(cursor.lastrowid)
-
-    def cancel_deletions(self, key: str) -> None:
-        """Record that another object has the name: it is not to be deleted."""
-        with self._transaction(lasting=True) as db:
-            db.execute("DELETE FROM deletions WHERE key = ?", (key,))
-
-    def end_deletion(self, deletion: IntentId) -> None:
-        """Record that the object is deleted, or that a new one has taken its name."""
-        with self._transaction(lasting=True) as db:
-            db.execute("DELETE FROM deletions WHERE id = ?", (deletion,))
-
-    def end_deletions(self, deletions: Sequence[IntentId]) -> None:
-        """Record the same of many; after a crash of the machine they are looked for again."""
-        with self._transaction(lasting=False) as db:
-            db.executemany("DELETE FROM deletions WHERE id = ?", [(one,) for one in deletions])
-
-    # Directories
-
-    def describe_directory(self, directory: str, headers: Headers) -> None:
-        """Record that the marker of a directory is to have these attributes."""
-        with self._transaction(lasting=False) as db:
-            db.execute(
-                "INSERT OR REPLACE INTO markers VALUES (?, ?, ?)",
-                (directory, *header_columns(headers)),
-            )
-
-    def directory_described(self, directory: str) -> None:
-        """Record that the marker has them, or that the directory is gone."""
-        with self._transaction(lasting=False) as db:
-            db.execute("DELETE FROM markers WHERE key = ?", (directory,))
-
     # Reading back
 
     def load(self) -> Ledger:
@@ -427,34 +292,6 @@ class Journal(Database):
             ledger = read_ledger(self._db, boot=self._boot)
             self._lasting.update(file.id for file in ledger.files if file.content is not None)
         return ledger
-
-
-def _displace(db: sqlite3.Connection, key: str, *, by: FileId | None = None) -> None:
-    """Forget what was promised under a name that another file has now; drafts are kept."""
-    displaced = db.execute(
-        "SELECT id FROM files WHERE key = ? AND state = ? AND id IS NOT ?",
-        (key, FileState.PROMISED.value, by),
-    ).fetchall()
-    for (file,) in displaced:
-        _drop_upload(db, file)
-        db.execute("DELETE FROM files WHERE id = ?", (file,))
-
-
-def _drop_upload(db: sqlite3.Connection, file: FileId) -> AbortRecord | None:
-    """Turn the upload of a file into one that is to be aborted."""
-    cursor = db.execute(
-        "INSERT INTO aborts (id, key, planned_ns, upload_id)"
-        " SELECT row, key, planned_ns, upload_id FROM uploads WHERE file = ?",
-        (file,),
-    )
-    if not cursor.rowcount or cursor.lastrowid is None:
-        return None
-    db.execute("DELETE FROM uploads WHERE file = ?", (file,))
-    intent = IntentId(cursor.lastrowid)
-    key, planned_ns, upload_id = db.execute(
-        "SELECT key, planned_ns, upload_id FROM aborts WHERE id = ?", (intent,)
-    ).fetchone()
-    return AbortRecord(intent, key, planned_ns, upload_id)
 
 
 def boot_id() -> str:

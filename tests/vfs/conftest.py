@@ -9,6 +9,7 @@ lets one of them be the last, or lets an answer be lost.
 `life.os` speaks like the module `os`, so that scenarios can run through a real mount too.
 """
 
+import inspect
 import os
 import threading
 import time
@@ -44,7 +45,7 @@ REQUESTS = {
 }
 FACTS = {
     name
-    for name, value in vars(Journal).items()
+    for name, value in inspect.getmembers(Journal)
     if callable(value) and not name.startswith("_") and name not in {"load", "close", "is_lasting"}
 }
 
