@@ -278,32 +278,33 @@ class Names:
             if node.is_described:
                 changed = node.attributes.changed(self._clock.now_ns())
                 self._files.change_time(node, changed)
-            with self._taking_from(new, key) as is_promised:
+            with self._taking_from(new, key) as (is_there, is_promised):
                 if is_promised and not node.has_object:
                     self._files.promise(node)
-                self._take_name(node, key, replaces=new is not None)
+                self._take_name(node, key, replaces=is_there)
             self._tree.content_changed(old.key, key)
             self._tree.inodes.renamed(old.key, key)
             node.ino = self._tree.inodes.of(key)
 
     @contextlib.contextmanager
-    def _taking_from(self, new: Found | None, key: str) -> Iterator[bool]:
+    def _taking_from(self, new: Found | None, key: str) -> Iterator[tuple[bool, bool]]:
         """
         Give the name of a file, which may just have been hidden, to another one in the block.
 
-        Yields whether only the local disk may have what was promised under that name: the
-        other one must be as safe, or a crash would find neither of them.
+        Yields whether an object may be there, and whether only the local disk may have what
+        was promised under that name: then the other one must be as safe, or a crash would
+        find neither of them.
         """
         unlinking = self._files.unlinking
         hidden = unlinking.just_hidden(key)
         if new is not None and new.node is not None:
             with unlinking.replacing(new.node):
-                yield new.node.pending.is_dirty
+                yield True, new.node.pending.is_dirty
         elif new is None and hidden is not None:
             with unlinking.giving_way(hidden) as is_promised:
-                yield is_promised
+                yield True, is_promised
         else:
-            yield False
+            yield new is not None, False
 
     def _rename_link(self, old: Found, new: Found | None, key: str) -> None:
         """Rename a store's own symlink: make another one, then delete it."""

@@ -261,9 +261,9 @@ class Unlinking:
         """
         Rename another file to the name of one that was hidden for that.
 
-        A crash must find it where it was, as it was, if not the new one. Behind the block it
-        is unlinked again. Yields whether something that was promised of it may be in no
-        bucket yet.
+        A crash must find it where it was, as it was, if not the new one; if the block fails,
+        it is unlinked again. An object that it leaves behind is the new file's to replace, or
+        to delete. Yields whether something that was promised of it may be in no bucket yet.
         """
         with self._held(node) as is_open:
             if not is_open:
@@ -275,12 +275,13 @@ class Unlinking:
             is_promised = node.pending.relink(deletion=None if deletion is None else deletion.id)
             try:
                 yield is_promised
-            finally:
-                if deletion is not None and self._tree.hidden.is_hidden(deletion.key):
-                    # Nothing has replaced the object yet, and perhaps nothing ever will.
+            except BaseException:
+                if deletion is not None:
                     again = self._journal.begin_deletion(deletion.key, deletion.etag)
                     node.deletion = replace(deletion, id=again)
                     self.unclaim(deletion.key)
+                raise
+            finally:
                 self._drop(node.pending.discard)
 
     @contextlib.contextmanager

@@ -55,6 +55,23 @@ def test_killed_at_every_moment(make_core, content):
     assert found == {"g": content}
 
 
+def test_a_draft_takes_the_name(core):
+    """Nobody has promised it: a crash finds the file that it was to replace."""
+    core.put("g", OLD)
+    life = core.mount()
+    life.os.open("/g", os.O_RDONLY)
+    fd = life.os.open("/f", os.O_RDWR | os.O_CREAT)
+    life.os.pwrite(fd, NEW, 0)
+    life.os.rename("/g", "/.fuse_hidden0001")
+    life.os.rename("/f", "/g")
+    life.die()
+
+    with core.mounted() as again:
+        assert OLD == again.os.read("/g")
+        assert ["g"] == [one.key for one in core.ledger().files]
+    assert {"g": OLD} == core.objects()
+
+
 def test_a_rename_that_fails(core, life, sh, both):
     """The file stays hidden, and is gone with its last reader."""
     reader = sh.open("/g", os.O_RDONLY)
