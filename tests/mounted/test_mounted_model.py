@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from posix_sides import WITHOUT_ATIME, play, step
-from reference import parsed
+from stored_headers import parsed
 
 pytestmark = [pytest.mark.mounted, pytest.mark.slow, pytest.mark.both_libfuses]
 

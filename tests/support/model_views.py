@@ -8,7 +8,8 @@ import os
 import stat
 from typing import NamedTuple
 
-from reference import OWNER, State, parsed
+from reference_state import OWNER, State
+from stored_headers import parsed
 
 DIRECTORY = stat.S_IFDIR | 0o755
 FILE = stat.S_IFREG | 0o644

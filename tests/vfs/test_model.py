@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
-from model_machine import Model, numbers
-from reference import NS
+from model_machine import Model
+from model_values import numbers
+from reference_state import NS
 
 from ossfs.clock import FakeClock
 from ossfs.emulator.process import EmulatorProcess
