@@ -20,6 +20,7 @@ from ossfs.errors import OssfsError, Transient
 
 TICK_S = 0.001
 FAILED = "the store could not be reached"
+RELINKED = "after fact relinked"  # from then on, what was hidden for a rename has its name again
 ON_FS = {"utimens"}  # where the other form cannot leave a time as it is
 
 
@@ -32,11 +33,13 @@ class Calls(RuleBasedStateMachine):
         super().__init__()
         self.core = self.make_core()
         self.ref, self.handles, self.life = Reference(), [], None
-        self.written = 0
+        self.written = self.hidden_files = 0
         self.trouble, self.is_out = None, False
 
-    @initialize(durability=st.sampled_from(["close", "journal"]))
-    def begin(self, durability):
+    @initialize(durability=st.sampled_from(["close", "journal"]), is_hiding=st.booleans())
+    def begin(self, durability, is_hiding):
+        """Mount; perhaps open files lose their names as they do below libfuse."""
+        self.is_hiding = is_hiding
         self.options = {"durability": durability, "attrs": "head", "retrying": True}
         self.mount()
         self.mkdir(2, 0o755)
@@ -54,17 +57,23 @@ class Calls(RuleBasedStateMachine):
         points = self.life.points
         points.on_call, points.refuse, points.lose = self.on_call, self.refuse, self.lose
 
-    def call(self, name, *args, real=(), **options):
-        """Make one call on both sides; return its answer on the mount, None after a crash."""
+    def call(self, name, *args, by="", real=(), **options):
+        """
+        Make one call on both sides; return its answer on the mount, None after a crash.
+
+        There, it may be made `by` another one, and with arguments of its own.
+        """
         clock, ref = self.core.clock, self.ref
         is_out, untouched = self.is_out, deepcopy(ref) if self.is_out else None
         clock.advance(TICK_S)
         before, ref.middles = ref.snapshot(), []
+        passed = len(self.life.points.passed)
         started, is_dead, got = clock.now_ns(), False, None
         try:
             self.work()
+            ref.hidden = self.hidden_names()
             side = self.fs if name in ON_FS else self.sh
-            got = getattr(side, name)(*(real or [_absolute(one) for one in args]), **options)
+            got = getattr(side, by or name)(*(real or [_absolute(one) for one in args]), **options)
         except self.core.Killed:
             is_dead = True
         except OssfsError as error:
@@ -81,7 +90,8 @@ class Calls(RuleBasedStateMachine):
         if is_dead:
             after = ref.snapshot()
             both = {one: before[one] + after[one] for one in before.keys() & after.keys()}
-            self.begin_anew([before, before | both, *ref.middles, after])
+            begun = [] if RELINKED in self.life.points.passed[passed:] else [before, before | both]
+            self.begin_anew([*begun, *ref.middles, after])
             return None
         if got == FAILED:
             self.heal(name, args[0], untouched)
@@ -92,6 +102,11 @@ class Calls(RuleBasedStateMachine):
             return got
         assert wanted == got, (name, args)
         return got
+
+    def hidden_names(self):
+        """Return the names of which objects are there that nobody sees any more."""
+        hidden = self.fs._tree.hidden
+        return {path for path in PATHS if hidden.is_hidden(path) or hidden.covers(path)}
 
     # Names to choose from
 

@@ -24,17 +24,21 @@ class FileRules:
     def write_file(self, number, size, is_closed):
         """How cp makes a file."""
         path = self.place(number)
-        if self.kind(path) not in {0, stat.S_IFREG} or len(self.handles) == MOST_HANDLES:
-            return
+        if self.kind(path) in {0, stat.S_IFREG} and len(self.handles) < MOST_HANDLES:
+            then = "close" if is_closed else ""
+            self.fill(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, size, then)
+
+    def fill(self, path, flags, size, then):
+        """Open a file, write to it and close or sync it; return whether it is open, and we live."""
         life = self.life
-        fd = self.call("open", path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        if fd == FAILED:
-            return
-        if self.life is life:
-            self.write(len(self.handles) - 1, 0, size)
-        if self.life is life and is_closed:
-            assert fd == self.handles[-1]
-            self.close(len(self.handles) - 1)
+        if self.call("open", path, flags) == FAILED or self.life is not life:
+            return False
+        last = len(self.handles) - 1
+        if flags & os.O_ACCMODE:
+            self.write(last, 0, size)
+        if self.life is life and then:
+            getattr(self, then)(last)
+        return self.life is life
 
     @rule(number=numbers, offset=offsets, size=sizes)
     def edit(self, number, offset, size):

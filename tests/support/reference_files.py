@@ -18,8 +18,7 @@ class FileCalls(Tree):
                 fail(errno.ENOENT, path)
             node = self._make(path, stat.S_IFREG | mode, kept=(None,))
             node.is_dirty = node.is_new = True
-            is_hidden = any(one.was_at == path for one in self.orphans())
-            node.is_exclusive = bool(flags & os.O_EXCL) and not is_hidden
+            node.is_exclusive = bool(flags & os.O_EXCL) and path not in self.hidden
         elif flags & os.O_CREAT and flags & os.O_EXCL:
             fail(errno.EEXIST, path)
         elif node.live.is_directory:

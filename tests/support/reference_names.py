@@ -36,6 +36,19 @@ class NameCalls(Tree):
             fail(errno.EISDIR, path)
         self._leave(path).was_at = path
 
+    def hide(self, path):
+        """Let an open file lose its name, as libfuse does to unlink it or to rename over it."""
+        self.just_hidden = self.find(path)
+        self.unlink(path)
+
+    def rename_over_hidden(self, path, goal):
+        """Rename a file to the name of one that was hidden for that: a crash finds one of them."""
+        before, hidden = self.snapshot(), self.just_hidden
+        self.tree[goal] = hidden
+        self.middles.append(self.snapshot())
+        self.rename(path, goal)
+        self.middles.append(before | {goal: hidden.kept + self.tree[goal].kept})
+
     def rename(self, path, goal, *, is_exclusive=False):
         node, displaced = self.find(path), self.tree.get(goal)
         if path == goal and not is_exclusive:

@@ -24,6 +24,10 @@ class Tree:
         self.tree = {}
         self.handles = {}
         self.now = (0, 0)
+        self.hidden = set()
+        """Names of which objects are there that nobody sees; this one makes no files `O_EXCL`."""
+        self.just_hidden = None
+        """The file that libfuse has hidden last: perhaps for a rename, which comes next then."""
         self.middles = []
         """States between the begin and the end of the last operation."""
 
