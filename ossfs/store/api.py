@@ -17,11 +17,11 @@ The values are in `ossfs.store.values` and the bodies in `ossfs.store.bodies`; b
 offered here too, as what the methods take and return.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ossfs.extents import Extent
-from ossfs.store.bodies import RECEIVED_AT_ONCE, Body, BytesBody, FileBody, Sink, pieces_of
+from ossfs.store.bodies import Body, BytesBody, FileBody, Handing, Sink, pieces_of
 from ossfs.store.values import (
     NOTHING,
     STANDARD_HEADERS,
@@ -57,6 +57,7 @@ __all__ = [
     "DeleteFailure",
     "Fetched",
     "FileBody",
+    "Handing",
     "Headers",
     "Limits",
     "ListPage",
@@ -130,39 +131,26 @@ class ObjectStore(Protocol):
         extent: Extent | None = None,
         *,
         if_match: str | None = None,
+        unmodified_since_ns: int | None = None,
         version_id: str | None = None,
         into: Sink | None = None,
     ) -> Fetched:
         """
         Return the bytes of `extent`, clipped to the object's end; None: all of them.
 
-        `version_id` asks for another version than the current one. The bytes may go `into`
-        a sink as they come. The answer is checked: length, Content-Range, and for a whole
-        object its checksum, which is known when all bytes have come.
-        NoSuchKey; PreconditionFailed when the etag is not `if_match`;
-        RangeNotSatisfiable when a non-empty extent starts at or behind the end;
-        ObjectArchived; CutShort, ChecksumMismatch.
-        """
-        ...
+        Or let them go `into` a sink as they come, whose errors come through. `version_id`
+        asks for another version than the current one. The answer is checked: length,
+        Content-Range, and for a whole object its checksum. That is known when all bytes have
+        come: on ChecksumMismatch, what is in the sink is not to be used.
 
-    def get_into(
-        self,
-        key: str,
-        write: Callable[[memoryview], object],
-        extent: Extent | None = None,
-        *,
-        if_match: str | None = None,
-        unmodified_since_ns: int | None = None,
-        version_id: str | None = None,
-        at_once: int = RECEIVED_AT_ONCE,
-    ) -> ObjectInfo:
-        """
-        Hand the bytes of `extent` to `write` as they come: in order, up to `at_once` a time.
+        NoSuchKey; PreconditionFailed when the etag is not `if_match`, or the object was
+        changed after `unmodified_since_ns`; RangeNotSatisfiable when a non-empty extent
+        starts at or behind the end; ObjectArchived; ChecksumMismatch; CutShort: its first
+        `size` bytes are in the sink.
 
-        What `write` is given is good until it returns; what it raises comes through. Checked
-        as by `get`, but the bytes are handed over before a checksum can be compared: on
-        ChecksumMismatch they are not to be used. CutShort tells in `size` how many came.
-        PreconditionFailed also when the object was changed after `unmodified_since_ns`.
+        Within `Retrying`, an answer that was cut short is gone on with, from the same
+        version, and one with a wrong checksum is asked for again if nobody has used it: see
+        `Sink.can_start_over`.
         """
         ...
 

@@ -105,17 +105,26 @@ class WatchedBody:
 
 class Sink(Protocol):
     """
-    Where the bytes of an answer go as they come, in order, in one thread.
+    Where the bytes of an object go as they come, in order, in one thread.
 
     What its methods raise ends the request and comes through as it is.
     """
+
+    @property
+    def can_start_over(self) -> bool:
+        """
+        Whether everything may come again, be it of another version.
+
+        What came is wrong or outdated then; who has used it already says no.
+        """
+        ...
 
     def begins(self, info: "ObjectInfo", extent: Extent) -> None:
         """
         Take note that bytes of `extent` of this version will come.
 
         Once more when a lost connection makes the rest come with another answer, which
-        begins where the last one ended, or when everything has to come again.
+        begins where the last one ended; or, if it `can_start_over`, from the start.
         """
         ...
 
@@ -131,8 +140,11 @@ class Sink(Protocol):
 class Whole:
     """A sink that keeps everything in one piece of memory."""
 
+    can_start_over = True
+
     def __init__(self) -> None:
         self._room = memoryview(b"")
+        self._start = 0  # in the object
         self._at = 0
 
     @property
@@ -141,8 +153,10 @@ class Whole:
         return self._room[: self._at].toreadonly()
 
     def begins(self, _info: "ObjectInfo", extent: Extent) -> None:
-        """Make room for all of it."""
-        self._room, self._at = room_for(extent.size), 0
+        """Make room for all of it, unless this is the rest."""
+        if not self._at or extent.start != self._start + self._at:
+            self._room, self._start = room_for(extent.size), extent.start
+        self._at = extent.start - self._start
 
     def room(self) -> memoryview:
         """Return what is left of the room."""
@@ -154,9 +168,18 @@ class Whole:
 
 
 class Handing:
-    """A sink that hands what comes to `write`, up to `at_once` bytes a time."""
+    """
+    A sink that hands what comes to `write`, up to `at_once` bytes a time.
 
-    def __init__(self, write: Callable[[memoryview], object], at_once: int) -> None:
+    What `write` is given is good until it returns. It is handed over before a checksum can
+    be compared: after a ChecksumMismatch it is not to be used.
+    """
+
+    can_start_over = False
+
+    def __init__(
+        self, write: Callable[[memoryview], object], at_once: int = RECEIVED_AT_ONCE
+    ) -> None:
         self._write = write
         self._at_once = at_once
         self._room = memoryview(b"")

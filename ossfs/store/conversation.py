@@ -35,12 +35,11 @@ from ossfs.store import interrupts
 from ossfs.store.addressing import Endpoint
 from ossfs.store.answers import crc_of, error_of
 from ossfs.store.api import Body, CutShort, ObjectInfo, Said, Sink, pieces_of
-from ossfs.store.bodies import RECEIVED_AT_ONCE, Whole
+from ossfs.store.bodies import RECEIVED_AT_ONCE
 from ossfs.store.credentials import Credentials, CredentialsProvider
 from ossfs.store.dialects.base import Call, Dialect, encoded_path, encoded_query
 from ossfs.store.exchange import Request, Response, Transport
 from ossfs.store.times import http_time_ns
-from ossfs.store.values import NO_BYTES
 
 SUCCESS = frozenset({200, 201, 204, 206})
 STORED = 203
@@ -201,7 +200,6 @@ class Conversation:
             short = CutShort(
                 error.message,
                 info=info,
-                received=sink.data if isinstance(sink, Whole) else NO_BYTES,
                 size=at,
                 crc64=self.as_crc64(value),
             )

@@ -9,7 +9,7 @@ Threads: every method may be called from any thread; see `ossfs.store.memory_cor
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ossfs.crc64 import crc64
@@ -32,10 +32,9 @@ from ossfs.store.api import (
     Sink,
     Stored,
 )
-from ossfs.store.bodies import RECEIVED_AT_ONCE
 from ossfs.store.checks import check_key, require
 from ossfs.store.listing import cut
-from ossfs.store.memory_objects import as_link, read
+from ossfs.store.memory_objects import as_link, pour, read
 from ossfs.store.memory_special import MemorySpecial
 from ossfs.store.memory_uploads import MemoryUploads
 
@@ -51,6 +50,7 @@ class MemoryStore(MemoryUploads, MemorySpecial):
         extent: Extent | None = None,
         *,
         if_match: str | None = None,
+        unmodified_since_ns: int | None = None,
         version_id: str | None = None,
         into: Sink | None = None,
     ) -> Fetched:
@@ -58,45 +58,21 @@ class MemoryStore(MemoryUploads, MemorySpecial):
         self._refuse_versions("get", key, version_id)
         with self._lock:
             shown = self._shown_locked(key)
+        info = shown.info
         self._check_match("get", shown, if_match)
-        whole = Extent(0, shown.info.size)
-        extent = whole if extent is None else extent
-        if extent.start >= whole.stop and extent.size:
+        if unmodified_since_ns is not None and info.modified_ns > unmodified_since_ns:
+            raise PreconditionFailed("changed since", **self._where("get", key, 412))
+        extent = Extent(0, info.size) if extent is None else extent
+        if extent.start >= info.size and extent.size:
             raise RangeNotSatisfiable(
-                f"starts at {extent.start} of {shown.info.size}", **self._where("get", key, 416)
+                f"starts at {extent.start} of {info.size}", **self._where("get", key, 416)
             )
         data = shown.data[extent.start : extent.stop]
         if into is None:
-            return Fetched(shown.info, data, crc64(data))
-        into.begins(shown.info, extent.clip(whole))
-        at = 0
-        while at < len(data):
-            room = into.room()
-            count = min(len(room), len(data) - at)
-            room[:count] = data[at : at + count]
-            into.came(count)
-            at += count
-        return Fetched(shown.info, b"", crc64(data))
-
-    def get_into(
-        self,
-        key: str,
-        write: Callable[[memoryview], object],
-        extent: Extent | None = None,
-        *,
-        if_match: str | None = None,
-        unmodified_since_ns: int | None = None,
-        version_id: str | None = None,
-        at_once: int = RECEIVED_AT_ONCE,
-    ) -> ObjectInfo:
-        """Hand the bytes of `extent` to `write`; see `ObjectStore.get_into`."""
-        info, data, _ = self.get(key, extent, if_match=if_match, version_id=version_id)
-        if unmodified_since_ns is not None and info.modified_ns > unmodified_since_ns:
-            raise PreconditionFailed("changed since", **self._where("get", key, 412))
-        view = memoryview(data)
-        for offset in range(0, len(view), at_once):
-            write(view[offset : offset + at_once])
-        return info
+            return Fetched(info, data, crc64(data))
+        into.begins(info, Extent(extent.start, extent.start + len(data)))
+        pour(data, into)
+        return Fetched(info, b"", crc64(data))
 
     def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """Describe the current version. NoSuchKey: there are no others."""

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ossfs.errors import InvalidRequest
-from ossfs.store.api import NOTHING, Body, Headers, Limits, ObjectInfo, Part
+from ossfs.store.api import NOTHING, Body, Headers, Limits, ObjectInfo, Part, Sink
 from ossfs.store.bodies import leaving
 from ossfs.store.checks import Where
 
@@ -66,6 +66,17 @@ def read(body: Body) -> bytes:
     for piece in leaving(body, 256 << 10):
         data += piece
     return bytes(data)
+
+
+def pour(data: bytes, into: Sink) -> None:
+    """Let bytes go into a sink, as many at a time as it has room for."""
+    at = 0
+    while at < len(data):
+        room = into.room()
+        count = min(len(room), len(data) - at)
+        room[:count] = data[at : at + count]
+        into.came(count)
+        at += count
 
 
 def md5(data: bytes) -> str:

@@ -33,7 +33,7 @@ from ossfs.store.api import (
     Stored,
     UploadsPage,
 )
-from ossfs.store.bodies import RECEIVED_AT_ONCE
+from ossfs.store.bodies import Whole
 
 T = TypeVar("T")
 
@@ -109,50 +109,25 @@ class Metered:
         extent: Extent | None = None,
         *,
         if_match: str | None = None,
+        unmodified_since_ns: int | None = None,
         version_id: str | None = None,
         into: Sink | None = None,
     ) -> Fetched:
-        """Return the bytes of `extent`; see `ObjectStore.get`."""
-        fetched = self._timed(
+        """Return the bytes of `extent`, counted as they come; see `ObjectStore.get`."""
+        whole = Whole()
+        counted = _Counted(whole if into is None else into, self._metrics)
+        info, _, crc64 = self._timed(
             "get",
             lambda: self._store.get(
-                key, extent, if_match=if_match, version_id=version_id, into=into
-            ),
-        )
-        whole = Extent(0, fetched.info.size)
-        size = (whole if extent is None else extent.clip(whole)).size
-        self._metrics.count("ossfs_received_bytes_total", size, operation="get")
-        return fetched
-
-    def get_into(
-        self,
-        key: str,
-        write: Callable[[memoryview], object],
-        extent: Extent | None = None,
-        *,
-        if_match: str | None = None,
-        unmodified_since_ns: int | None = None,
-        version_id: str | None = None,
-        at_once: int = RECEIVED_AT_ONCE,
-    ) -> ObjectInfo:
-        """Hand the bytes of `extent` to `write` as they come; see `ObjectStore.get_into`."""
-
-        def counted(view: memoryview) -> None:
-            self._metrics.count("ossfs_received_bytes_total", len(view), operation="get")
-            write(view)
-
-        return self._timed(
-            "get",
-            lambda: self._store.get_into(
                 key,
-                counted,
                 extent,
                 if_match=if_match,
                 unmodified_since_ns=unmodified_since_ns,
                 version_id=version_id,
-                at_once=at_once,
+                into=counted,
             ),
         )
+        return Fetched(info, whole.data, crc64)
 
     def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """Describe the current version, or the one named. NoSuchKey."""
@@ -325,3 +300,19 @@ class Metered:
     def put_tagging(self, key: str, tags: Mapping[str, str]) -> None:
         """Replace the object's tags; its version and times stay. NoSuchKey."""
         self._timed("put_tagging", lambda: self._store.put_tagging(key, tags))
+
+
+class _Counted:
+    """A sink that counts what comes."""
+
+    def __init__(self, into: Sink, metrics: Metrics) -> None:
+        self.can_start_over = into.can_start_over
+        self.begins = into.begins
+        self.room = into.room
+        self._came = into.came
+        self._metrics = metrics
+
+    def came(self, count: int) -> None:
+        """Count these bytes."""
+        self._metrics.count("ossfs_received_bytes_total", count, operation="get")
+        self._came(count)

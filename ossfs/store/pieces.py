@@ -11,14 +11,14 @@ from ossfs.store.api import CutShort, Fetched
 
 
 class Pieces:
-    """What has come of an extent so far, all of one version."""
+    """How much has come of an extent so far, all of one version."""
 
     def __init__(self, extent: Extent | None) -> None:
         self._extent = extent
-        self._received: list[memoryview] = []
         self._size = 0
         self._crc64: int | None = 0
         self.etag: str | None = None
+        """The version's; None: nothing has come."""
 
     @property
     def missing(self) -> Extent | None:
@@ -30,9 +30,8 @@ class Pieces:
         return Extent(self._extent.start + self._size, self._extent.stop)
 
     def add(self, short: CutShort) -> None:
-        """Keep what came."""
+        """Take note of what came."""
         if short.size:
-            self._received.append(short.received)
             self._count(short.size, short.crc64)
             self.etag = short.info.etag
 
@@ -41,15 +40,14 @@ class Pieces:
         if self._crc64 is not None:
             self._crc64 = None if crc64 is None else combine(self._crc64, crc64, size)
 
-    def joined(self, last: Fetched) -> Fetched:
-        """Return everything, `last` being the last piece. ChecksumMismatch."""
-        if not self._received:
-            return last
-        info = last.info
+    def crc64_with(self, last: Fetched) -> int | None:
+        """Return the CRC-64 of everything, `last` being the last piece. ChecksumMismatch."""
         rest = self.missing
-        assert rest is not None  # noqa: S101  # something came, so that it has a start
+        if not self._size or rest is None:
+            return last.crc64
+        info = last.info
         self._count(rest.clip(Extent(0, info.size)).size, last.crc64)
         is_known = self._size == info.size and None not in {info.crc64, self._crc64}
         if is_known and info.crc64 != self._crc64:
             raise ChecksumMismatch("the joined pieces are not the object", key=info.key)
-        return Fetched(info, b"".join([*self._received, last.data]), self._crc64)
+        return self._crc64

@@ -8,7 +8,6 @@ Threads: every method may be called from any thread; two first probes at once bo
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 
 from ossfs.errors import (
@@ -22,7 +21,7 @@ from ossfs.extents import Extent
 from ossfs.store.answers import content_range, described
 from ossfs.store.api import BucketFacts, Fetched, ListPage, ObjectInfo, Sink, Stored
 from ossfs.store.asking import Asking
-from ossfs.store.bodies import RECEIVED_AT_ONCE, Handing, Whole
+from ossfs.store.bodies import Whole
 from ossfs.store.checks import check_key
 from ossfs.store.conversation import STORED
 from ossfs.store.dialects.base import Call, Question
@@ -46,53 +45,25 @@ class Reading(Asking):
         extent: Extent | None = None,
         *,
         if_match: str | None = None,
+        unmodified_since_ns: int | None = None,
         version_id: str | None = None,
         into: Sink | None = None,
     ) -> Fetched:
         """Return the bytes of `extent`, clipped; see `ObjectStore.get`."""
+        whole = Whole()
+        sink = whole if into is None else into
         if extent is not None and not extent.size:
-            return Fetched(self._nothing_of(key, if_match, version_id), b"")
-        call, response, info, size = self._begun(key, extent, if_match, None, version_id)
-        sink = into or Whole()
-        checksum = self._received(call, response, info, extent, size, sink)
-        data = sink.data if isinstance(sink, Whole) else b""
-        return Fetched(info, data, self._talk.as_crc64(checksum))
-
-    def get_into(
-        self,
-        key: str,
-        write: Callable[[memoryview], object],
-        extent: Extent | None = None,
-        *,
-        if_match: str | None = None,
-        unmodified_since_ns: int | None = None,
-        version_id: str | None = None,
-        at_once: int = RECEIVED_AT_ONCE,
-    ) -> ObjectInfo:
-        """Hand the bytes of `extent` to `write` as they come; see `ObjectStore.get_into`."""
-        if extent is not None and not extent.size:
-            return self._nothing_of(key, if_match, version_id)
+            info = self._nothing_of(key, if_match, unmodified_since_ns, version_id)
+            sink.begins(info, extent)
+            return Fetched(info, whole.data, self._talk.as_crc64(0))
         call, response, info, size = self._begun(
             key, extent, if_match, unmodified_since_ns, version_id
         )
-        self._received(call, response, info, extent, size, Handing(write, at_once))
-        return info
-
-    def _received(
-        self,
-        call: Call,
-        response: Response,
-        info: ObjectInfo,
-        extent: Extent | None,
-        size: int,
-        sink: Sink,
-    ) -> int:
-        """Let `size` bytes go into the sink; return their sum, compared if they are all."""
         start = 0 if extent is None else extent.start
         checksum = self._talk.receive(call, response, info, Extent(start, start + size), sink)
         if size == info.size:
             self._talk.check_received(call, response, checksum)
-        return checksum
+        return Fetched(info, whole.data, self._talk.as_crc64(checksum))
 
     def _begun(
         self,
@@ -122,10 +93,16 @@ class Reading(Asking):
             raise
         return call, response, info, size
 
-    def _nothing_of(self, key: str, if_match: str | None, version_id: str | None) -> ObjectInfo:
+    def _nothing_of(
+        self,
+        key: str,
+        if_match: str | None,
+        unmodified_since_ns: int | None,
+        version_id: str | None,
+    ) -> ObjectInfo:
         """Read no bytes, for which HTTP has no range."""
         info = self.head(key, version_id=version_id)
-        self._check_match(self._talk.call("get", "GET", key), info, if_match)
+        self._check_match(self._talk.call("get", "GET", key), info, if_match, unmodified_since_ns)
         return info
 
     def _announced(
@@ -156,7 +133,7 @@ class Reading(Asking):
         call: Call,
         info: ObjectInfo,
         if_match: str | None,
-        unmodified_since_ns: int | None = None,
+        unmodified_since_ns: int | None,
     ) -> None:
         if unmodified_since_ns is not None and info.modified_ns > unmodified_since_ns:
             raise PreconditionFailed("changed since", **self._where(call, 412))

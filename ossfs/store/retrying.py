@@ -6,6 +6,10 @@ grows and is drawn at random (exponential back-off, full jitter), or is what the
 asked for, until the operation has gone without progress for its deadline. A body that was
 cut short goes on where it ended, from the same version of the object.
 
+What was read with a wrong checksum is read again, and so is an object that was replaced
+while it was read without `if_match`; but not when the bytes went into a sink that has
+handed them on.
+
 Some requests must not simply be repeated, because the lost answer may have been a success:
 
 - put and copy that forbid to overwrite: `AlreadyExists` may mean our own object;
@@ -29,7 +33,7 @@ it is (`ossfs.store.archives`).
 Threads: as the wrapped store; nothing is shared but the random numbers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ossfs.errors import (
     AlreadyExists,
@@ -57,7 +61,7 @@ from ossfs.store.api import (
     Stored,
 )
 from ossfs.store.attempts import Attempts, RetryOptions
-from ossfs.store.bodies import RECEIVED_AT_ONCE
+from ossfs.store.bodies import Whole
 from ossfs.store.pieces import Pieces
 from ossfs.store.retrying_uploads import RetryingUploads
 
@@ -82,11 +86,14 @@ class Retrying(RetryingUploads):
         extent: Extent | None = None,
         *,
         if_match: str | None = None,
+        unmodified_since_ns: int | None = None,
         version_id: str | None = None,
         into: Sink | None = None,
     ) -> Fetched:
         """Return the bytes of `extent`, going on where an answer was cut short."""
         attempts = Attempts("get", key, self._policy.options.read_deadline_s, self._policy)
+        whole = Whole()
+        sink = whole if into is None else into
         pieces = Pieces(extent)
         while True:
             try:
@@ -94,68 +101,29 @@ class Retrying(RetryingUploads):
                     key,
                     pieces.missing,
                     if_match=pieces.etag or if_match,
+                    unmodified_since_ns=unmodified_since_ns,
                     version_id=version_id,
-                    into=into,
+                    into=sink,
                 )
-                return pieces.joined(last)
+                return Fetched(last.info, whole.data, pieces.crc64_with(last))
             except CutShort as error:
                 pieces.add(error)
                 if error.size >= PROGRESS:
                     attempts.progressed()
                 attempts.failed(error)
+            except ChecksumMismatch as error:
+                if not sink.can_start_over:
+                    raise
+                pieces = Pieces(extent)
+                attempts.failed(error)
             except Transient as error:
-                if isinstance(error, ChecksumMismatch):
-                    pieces = Pieces(extent)
                 attempts.failed(error)
             except ObjectArchived as error:
                 raise self._explained(error, key)  # noqa: B904  # the same error, completed
             except PreconditionFailed:
-                if pieces.etag is None or if_match is not None:
+                if pieces.etag is None or if_match is not None or not sink.can_start_over:
                     raise
                 pieces = Pieces(extent)  # replaced meanwhile: read the new version from its start
-
-    def get_into(
-        self,
-        key: str,
-        write: Callable[[memoryview], object],
-        extent: Extent | None = None,
-        *,
-        if_match: str | None = None,
-        unmodified_since_ns: int | None = None,
-        version_id: str | None = None,
-        at_once: int = RECEIVED_AT_ONCE,
-    ) -> ObjectInfo:
-        """
-        Hand the bytes of `extent` to `write` as they come, going on where an answer was cut.
-
-        PreconditionFailed also when the object was replaced in between. A checksum is compared
-        only where all bytes of an object came in one answer, and its mismatch is not retried.
-        """
-        attempts = Attempts("get", key, self._policy.options.read_deadline_s, self._policy)
-        missing, etag = extent, if_match
-        while True:
-            try:
-                return self._store.get_into(
-                    key,
-                    write,
-                    missing,
-                    if_match=etag,
-                    unmodified_since_ns=unmodified_since_ns,
-                    version_id=version_id,
-                    at_once=at_once,
-                )
-            except CutShort as error:
-                if error.size:
-                    etag = error.info.etag
-                    start = (missing.start if missing else 0) + error.size
-                    missing = Extent(start, extent.stop if extent else error.info.size)
-                if error.size >= PROGRESS:
-                    attempts.progressed()
-                attempts.failed(error)
-            except Transient as error:
-                if isinstance(error, ChecksumMismatch):
-                    raise
-                attempts.failed(error)
 
     def head(self, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """Describe the current version, or the one named. NoSuchKey."""

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from ossfs.errors import CallbackFailed, ShortBody
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
-NO_BYTES = memoryview(b"")
 
 STANDARD_HEADERS = (
     "cache-control",
@@ -163,7 +162,7 @@ class Fetched(NamedTuple):
 
     info: ObjectInfo
     data: bytes | bytearray | memoryview
-    """Empty when they went into a sink."""
+    """Empty when they went into a sink of the caller's."""
     crc64: int | None = None
     """Of these bytes; None where the store keeps another sum, which is all that was counted."""
 
@@ -250,23 +249,14 @@ class DeleteFailure:
 
 class CutShort(ShortBody):
     """
-    A body that ended early, with what had come of it, so that the rest can be asked for.
+    A body that ended early; what had come of it is in the sink, and the rest can be asked for.
 
     `info` describes the object the bytes are of; the first `size` bytes of the extent that
-    was asked for came, and are in `received` unless they went into a sink.
+    was asked for came, and have this CRC-64 (None: not known).
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        info: ObjectInfo,
-        received: memoryview = NO_BYTES,
-        size: int,
-        crc64: int | None,
-    ) -> None:
+    def __init__(self, message: str, *, info: ObjectInfo, size: int, crc64: int | None) -> None:
         super().__init__(message, operation="get", key=info.key)
         self.info = info
-        self.received = received
         self.size = size
         self.crc64 = crc64

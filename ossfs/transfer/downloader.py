@@ -14,9 +14,8 @@ import logging
 from functools import reduce
 from pathlib import Path
 
-from ossfs.crc64 import combine, crc64
+from ossfs.crc64 import combine
 from ossfs.errors import (
-    ChecksumMismatch,
     Damaged,
     LocalFailure,
     NoSuchKey,
@@ -28,6 +27,7 @@ from ossfs.errors import (
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectInfo, ObjectStore
 from ossfs.store.interrupts import serving
+from ossfs.transfer.arriving import IntoFile, fetch
 from ossfs.transfer.describing import described
 from ossfs.transfer.download_memory import AlreadyThere, DownloadMemory, Received
 from ossfs.transfer.events import PartEvent, TransferEvent
@@ -47,8 +47,6 @@ _log = logging.getLogger(__name__)
 AHEAD = 2  # ranges handed to the workers for each thread: none waits for the next
 MOST_RESTARTS = 3
 """How often the object may be replaced before that is said to be the reason of a failure."""
-MISMATCHES = 2
-"""Wrong checksums of one range before its bytes are taken to be wrong at the store."""
 
 
 class FileDownload:
@@ -211,51 +209,24 @@ class FileDownload:
         """Fetch a range; called by its thread."""
         event = PartEvent(span.number, span.extent.start, span.extent.size)
         meter = Meter(self._progress, self._hooks.cancel, self._hooks.limiter)
+        place = received.place(span.extent)
+        piece = IntoFile(
+            span.extent,
+            meter,
+            at_once(self._options.block_size, self._hooks.limiter),
+            lambda at, data: received.sink.write_at(place.start + at, data),
+        )
         try:
             with serving(self._hooks.cancel):
-                value = self._received(received, info, span, meter)
+                fetch(self._store, info, self._options.version_id, piece)
         except BaseException as error:
-            meter.began()
             self._teller.tell_failed_part(event, error)
             raise
+        value = piece.crc64
         received.part_done(span.number, value)
         self._teller.tell(
             Type.PART_DONE, part=PartEvent(event.number, event.offset, event.size, crc64=value)
         )
-
-    def _received(self, received: Received, info: ObjectInfo, span: Span, meter: Meter) -> int:
-        """Write a range where it belongs; return its CRC-64."""
-        place = received.place(span.extent)
-        for attempt in range(1, MISMATCHES + 1):
-            at, value = place.start, 0
-
-            def write(data: memoryview) -> None:
-                nonlocal at, value
-                meter.passing(len(data))
-                received.sink.write_at(at, data)
-                value = crc64(data, value)
-                at += len(data)
-
-            is_whole = span.extent == Extent(0, info.size)
-            try:
-                self._store.get_into(
-                    self._key,
-                    write,
-                    None if is_whole else span.extent,
-                    if_match=info.etag,
-                    unmodified_since_ns=info.modified_ns,
-                    version_id=self._options.version_id,
-                    at_once=at_once(self._options.block_size, self._hooks.limiter),
-                )
-            except ChecksumMismatch:
-                if attempt == MISMATCHES:
-                    raise
-                meter.began()
-                continue
-            break
-        if at != place.stop:
-            raise Damaged(f"{at - place.start} bytes came of a range of {place.size}")
-        return value
 
     def _checked(self, received: Received, info: ObjectInfo) -> int:
         """Return the CRC-64 of everything. Damaged: it is not the object's."""

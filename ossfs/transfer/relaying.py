@@ -7,13 +7,14 @@ fetched, a piece at a time, and sent on; a piece is in memory as long as it is o
 Threads: a `Relay` may be used by any thread; a piece belongs to the one that moves it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ossfs.errors import ChecksumMismatch
 from ossfs.extents import Extent
 from ossfs.store.api import BytesBody, Headers, ObjectInfo, ObjectStore, Part, Stored
 from ossfs.store.bodies import WatchedBody
+from ossfs.transfer.arriving import IntoMemory, fetch
 from ossfs.transfer.options import BLOCK_SIZE, Hooks
 from ossfs.transfer.pieces import send_part
 from ossfs.transfer.progress import Meter, Progress, at_once
@@ -48,53 +49,29 @@ class Relay:
         *,
         forbid_overwrite: bool,
     ) -> Stored:
-        """Send all of it by one request. The errors of `ObjectStore.get_into` and `put`."""
-        body, meter, info = self._fetched(Extent(0, self.info.size))
-        try:
+        """Send all of it by one request. The errors of `ObjectStore.get` and `put`."""
+        with self._passing(Extent(0, self.info.size)) as (body, info):
             return store.put(key, body, headers_of(info), forbid_overwrite=forbid_overwrite)
-        except BaseException:
-            meter.began()
-            raise
 
     def send(
         self, extent: Extent, store: ObjectStore, key: str, upload_id: str, number: int
     ) -> Part:
-        """Send a piece as a part. The errors of `ObjectStore.get_into` and `upload_part`."""
-        body, meter, _ = self._fetched(extent)
-        try:
+        """Send a piece as a part. The errors of `ObjectStore.get` and `upload_part`."""
+        with self._passing(extent) as (body, _):
             return send_part(store, key, upload_id, number, body)
+
+    @contextmanager
+    def _passing(self, extent: Extent) -> Iterator[tuple[WatchedBody, ObjectInfo]]:
+        """Fetch a piece; give it, to be counted as it is sent, and what was said of it."""
+        size = at_once(BLOCK_SIZE, self.hooks.limiter)
+        piece = IntoMemory(extent, self._meter(Progress(None)), size)
+        info = fetch(self.source, self.info, self.version_id, piece)
+        meter = self._meter(self.progress)
+        try:
+            yield WatchedBody(BytesBody(piece.data), meter.began, meter.passing, size), info
         except BaseException:
             meter.began()
             raise
 
-    def _fetched(self, extent: Extent) -> tuple[WatchedBody, Meter, ObjectInfo]:
-        """Return a piece, what counts it as it is sent, and what came with it."""
-        try:
-            view, info = self._received(extent)
-        except ChecksumMismatch:  # of a whole object: nobody has its bytes yet
-            view, info = self._received(extent)
-        meter = Meter(self.progress, self.hooks.cancel, self.hooks.limiter)
-        size = at_once(BLOCK_SIZE, self.hooks.limiter)
-        return WatchedBody(BytesBody(view), meter.began, meter.passing, size), meter, info
-
-    def _received(self, extent: Extent) -> tuple[memoryview, ObjectInfo]:
-        view, at = memoryview(bytearray(extent.size)), 0
-
-        def write(data: memoryview) -> None:
-            nonlocal at
-            self.hooks.cancel.check()
-            if self.hooks.limiter is not None:
-                self.hooks.limiter.take(len(data), self.hooks.cancel.pause)
-            view[at : at + len(data)] = data
-            at += len(data)
-
-        info = self.source.get_into(
-            self.info.key,
-            write,
-            None if extent.size == self.info.size else extent,
-            if_match=self.info.etag,
-            unmodified_since_ns=self.info.modified_ns,
-            version_id=self.version_id,
-            at_once=at_once(BLOCK_SIZE, self.hooks.limiter),
-        )
-        return view, info
+    def _meter(self, progress: Progress) -> Meter:
+        return Meter(progress, self.hooks.cancel, self.hooks.limiter)

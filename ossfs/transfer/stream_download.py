@@ -27,6 +27,7 @@ from ossfs.errors import (
 from ossfs.extents import Extent
 from ossfs.store.api import ObjectInfo, ObjectStore
 from ossfs.store.interrupts import serving
+from ossfs.transfer.arriving import IntoMemory, fetch
 from ossfs.transfer.cancel import LOOK_EVERY_S, Cancel
 from ossfs.transfer.describing import Conditions, described
 from ossfs.transfer.events import DataCallback, ProgressCallback
@@ -162,36 +163,16 @@ def _piece(
     store: ObjectStore, info: ObjectInfo, version_id: str | None, moving: Moving, span: Span
 ) -> memoryview:
     """Fetch a piece; called by its thread."""
-    view = memoryview(bytearray(span.extent.size))
-    meter = moving.meter()
-    at = 0
-
-    def write(data: memoryview) -> None:
-        nonlocal at
-        meter.passing(len(data))
-        view[at : at + len(data)] = data
-        at += len(data)
-
+    size = at_once(BLOCK_SIZE, moving.hooks.limiter)
+    piece = IntoMemory(span.extent, moving.meter(), size)
     try:
         with serving(moving.hooks.cancel):
-            store.get_into(
-                info.key,
-                write,
-                span.extent,
-                if_match=info.etag,
-                unmodified_since_ns=info.modified_ns,
-                version_id=version_id,
-                at_once=at_once(BLOCK_SIZE, moving.hooks.limiter),
-            )
+            fetch(store, info, version_id, piece)
     except (PreconditionFailed, NoSuchKey) as error:
-        meter.began()
         raise RemoteChanged(
             "the object was replaced while it was read", request_id=error.request_id
         ) from error
-    except BaseException:
-        meter.began()
-        raise
-    return view
+    return piece.data
 
 
 def download_to_stream(

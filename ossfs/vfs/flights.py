@@ -48,7 +48,7 @@ class Flight:
         self.extent, self.is_on_disk = piece
         self.wanted_by = wanted_by
         """Who had it planned; nobody waits for a flight that was not claimed."""
-        self.is_whole = self.extent.size == size
+        self.is_whole = self.can_start_over = self.extent.size == size
         self.info: ObjectInfo | None = None
         """What the answer said, once it is there."""
         self.answered_at: float | None = None

@@ -24,7 +24,8 @@ from ossfs.errors import (
 )
 from ossfs.extents import Extent
 from ossfs.store.addressing import parse_endpoint
-from ossfs.store.api import BytesBody, Headers
+from ossfs.store.api import BytesBody, Handing, Headers
+from ossfs.store.bodies import Whole
 from ossfs.store.bucket import Bucket
 from ossfs.store.credentials import Credentials, FixedCredentials
 from ossfs.store.dialects.oss import oss_dialect
@@ -422,7 +423,7 @@ def test_bytes_that_are_handed_over_come_once(emulator, scene):
 
     for extent in (None, Extent(5, len(OLD) - 5)):
         received = bytearray()
-        scene.store.get_into("old", received.extend, extent)
+        scene.store.get("old", extent, into=Handing(received.extend))
         assert (OLD if extent is None else OLD[5:-5]) == bytes(received)
 
 
@@ -431,11 +432,22 @@ def test_wrong_bytes_that_were_handed_over_are_not_asked_for_again(emulator, sce
     emulator.add_fault("corrupt", operation="GetObject", count=1, bytes=5)
 
     with pytest.raises(ChecksumMismatch):
-        scene.store.get_into("old", bytes)
+        scene.store.get("old", into=Handing(bytes))
+
+
+def test_wrong_bytes_that_nobody_has_used_come_again(emulator, scene):
+    """All of them, into the same sink."""
+    emulator.add_fault("corrupt", operation="GetObject", count=1, bytes=5)
+    sink = Whole()
+
+    info, data, crc64 = scene.store.get("old", into=sink)
+
+    assert (OLD, b"", len(OLD)) == (bytes(sink.data), bytes(data), info.size)
+    assert scene.crc(OLD) == crc64
 
 
 def test_get_starts_anew_when_the_object_was_replaced(emulator, scene):
-    """The pieces of two versions are never joined."""
+    """The pieces of two versions are never joined; where they were handed on, it is an error."""
 
     class Replacing:
         def __init__(self, bucket):
@@ -453,9 +465,12 @@ def test_get_starts_anew_when_the_object_was_replaced(emulator, scene):
     store = Retrying(Replacing(scene.plain), clock=FakeClock(), random=random.Random(7))
     assert OLD[::-1] == bytes(store.get("old").data)
 
-    emulator.add_fault("truncate", operation="GetObject", count=1, bytes=80_000)
-    with pytest.raises(PreconditionFailed):
-        store.get("old", if_match=scene.plain.head("old").etag + "x")
+    for is_pinned in (True, False):
+        etag = scene.plain.put("old", BytesBody(OLD), PLAIN).etag
+        given = {"if_match": etag} if is_pinned else {"into": Handing(bytes)}
+        emulator.add_fault("truncate", operation="GetObject", count=1, bytes=80_000)
+        with pytest.raises(PreconditionFailed):
+            store.get("old", **given)
 
 
 def test_a_pinned_get_whose_object_was_replaced(emulator, scene):

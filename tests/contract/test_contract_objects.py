@@ -18,7 +18,7 @@ from ossfs.errors import (
     RangeNotSatisfiable,
 )
 from ossfs.extents import Extent
-from ossfs.store.api import BytesBody, FileBody, Headers, Said
+from ossfs.store.api import BytesBody, FileBody, Handing, Headers, Said
 from ossfs.store.bodies import WatchedBody
 
 CONTENT = bytes(range(256)) * 4 + b"tail"
@@ -554,11 +554,11 @@ def test_bytes_are_handed_over_in_order(store):
     stored = put(store, "k")
     pieces = []
 
-    info = store.get_into("k", lambda view: pieces.append(bytes(view)), at_once=100)
+    info, data, _ = store.get("k", into=Handing(lambda view: pieces.append(bytes(view)), 100))
 
     assert CONTENT == b"".join(pieces)
     assert 100 == max(map(len, pieces))
-    assert (len(CONTENT), stored.etag) == (info.size, info.etag)
+    assert (len(CONTENT), stored.etag, b"") == (info.size, info.etag, data)
 
 
 def test_a_range_is_handed_over(store):
@@ -567,21 +567,22 @@ def test_a_range_is_handed_over(store):
     received = bytearray()
 
     for extent in (Extent(3, 7), Extent(1000, 5000), Extent(5, 5)):
-        store.get_into("k", received.extend, extent)
+        store.get("k", extent, into=Handing(received.extend))
 
     assert CONTENT[3:7] + CONTENT[1000:] == bytes(received)
 
 
-def test_what_is_handed_over_is_of_one_version(store):
+@pytest.mark.parametrize("extent", [None, Extent(3, 7), Extent(5, 5)])
+def test_what_comes_is_of_one_version(store, extent):
     """Neither another etag nor an object that was changed since."""
     stored = put(store, "k")
     modified_ns = store.head("k").modified_ns
 
-    store.get_into("k", bytes, if_match=stored.etag, unmodified_since_ns=modified_ns)
+    store.get("k", extent, if_match=stored.etag, unmodified_since_ns=modified_ns)
     with pytest.raises(PreconditionFailed):
-        store.get_into("k", bytes, if_match="0" * 32)
+        store.get("k", extent, if_match="0" * 32)
     with pytest.raises(PreconditionFailed):
-        store.get_into("k", bytes, unmodified_since_ns=modified_ns - 10**9)
+        store.get("k", extent, unmodified_since_ns=modified_ns - 10**9)
 
 
 def test_what_the_receiver_raises_comes_through(store):
@@ -592,7 +593,7 @@ def test_what_the_receiver_raises_comes_through(store):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        store.get_into("k", full)
+        store.get("k", into=Handing(full))
     assert CONTENT == bytes(store.get("k").data)
 
 

@@ -5,7 +5,7 @@ import os
 from functools import partial
 
 import pytest
-from watched_bucket import CONTENT, PART, Killed
+from watched_bucket import CONTENT, PART, Killed, bent
 
 from ossfs.crc64 import crc64
 from ossfs.errors import (
@@ -69,7 +69,7 @@ def test_an_object_in_parts(bucket, download, target, points, remembered, beside
     info = bucket.head("k")
     assert (len(CONTENT), info.etag, crc64(CONTENT)) == (result.size, result.etag, result.crc64)
     assert (PARTS, 0) == (result.parts_fetched, result.parts_resumed)
-    assert PARTS == points.count("get_into")
+    assert PARTS == points.count("get")
     assert ([], []) == (remembered(), beside())
 
 
@@ -80,7 +80,7 @@ def test_a_small_object_is_one_range(bucket, target, kept, points, remembered, b
     resumable_download(bucket, "k", target, store=kept)
 
     assert CONTENT == target.read_bytes()
-    assert (1, 1, 0) == tuple(points.count(name) for name in ("head", "get_into", "begin"))
+    assert (1, 1, 0) == tuple(points.count(name) for name in ("head", "get", "begin"))
     assert ([], []) == (remembered(), beside())
 
 
@@ -219,7 +219,7 @@ def test_killed_at_every_step(bucket, download, target, points, remembered, besi
 
         assert CONTENT == target.read_bytes(), name
         expected = PARTS if is_forgotten else max(0, PARTS - recorded)
-        assert expected == points.count("get_into") == result.parts_fetched, (at, name)
+        assert expected == points.count("get") == result.parts_fetched, (at, name)
         assert ([], []) == (remembered(), beside()), (at, name)
 
 
@@ -239,7 +239,7 @@ def test_killed_again_and_again(bucket, download, target, points):
     assert (CONTENT, 4, 4) == (target.read_bytes(), fetched, result.parts_resumed)
 
 
-@pytest.mark.parametrize("name", ["head", "get_into"])
+@pytest.mark.parametrize("name", ["head", "get"])
 def test_a_request_that_fails(download, target, points, name):
     """The error comes out with its request id, and the next run goes on."""
 
@@ -259,7 +259,7 @@ def test_a_request_that_fails(download, target, points, name):
 
 def test_without_a_checkpoint_nothing_is_left(download, target, points, remembered, beside):
     """A failure takes the temporary file away."""
-    points.hooks["before get_into"] = lambda: (_ for _ in ()).throw(Unreachable("lost"))
+    points.hooks["before get"] = lambda: (_ for _ in ()).throw(Unreachable("lost"))
 
     with pytest.raises(Unreachable):
         download(checkpoint=False)
@@ -400,7 +400,7 @@ def test_a_finished_file_is_not_fetched_again(download, target, points, remember
 
     result = download()
 
-    assert (0, crc64(CONTENT), []) == (points.count("get_into"), result.crc64, remembered())
+    assert (0, crc64(CONTENT), []) == (points.count("get"), result.crc64, remembered())
 
 
 def test_a_finished_file_that_was_changed_is_fetched_again(download, target, points):
@@ -413,7 +413,7 @@ def test_a_finished_file_that_was_changed_is_fetched_again(download, target, poi
 
     download()
 
-    assert (CONTENT, PARTS) == (target.read_bytes(), points.count("get_into"))
+    assert (CONTENT, PARTS) == (target.read_bytes(), points.count("get"))
 
 
 # What changes meanwhile
@@ -427,10 +427,10 @@ def test_an_object_that_is_replaced_meanwhile(
     """All of it is of the new version, by itself."""
 
     def replace():
-        if points.count("get_into") == at:
+        if points.count("get") == at:
             bucket.put_plain("k", CONTENT[::-1])
 
-    points.hooks["before get_into"] = replace
+    points.hooks["before get"] = replace
     events = []
     result = download(num_threads=threads, on_event=events.append)
 
@@ -443,10 +443,10 @@ def test_an_object_that_is_replaced_again_and_again(bucket, download, target, po
     """Sometime that is said."""
 
     def replace():
-        if points.count("get_into") % 2 == 0:
+        if points.count("get") % 2 == 0:
             bucket.put_plain("k", os.urandom(4750))
 
-    points.hooks["before get_into"] = replace
+    points.hooks["before get"] = replace
     with pytest.raises(RemoteChanged, match=r"k and .*again and again") as caught:
         download()
 
@@ -457,7 +457,7 @@ def test_an_object_that_is_replaced_again_and_again(bucket, download, target, po
 
 def test_an_object_that_is_deleted_meanwhile(bucket, download, target, points, remembered, beside):
     """It is not there: nothing is left."""
-    points.hooks["before get_into"] = bucket._objects.clear
+    points.hooks["before get"] = bucket._objects.clear
 
     with pytest.raises(NoSuchKey):
         download()
@@ -469,12 +469,7 @@ def test_wrong_bytes_never_get_the_name(bucket, download, target, points, rememb
     """The combined CRC-64 is not the object's: all is thrown away."""
     if bucket.head("k").crc64 is None:
         pytest.skip("this store keeps no CRC-64")
-    real = bucket.get_into
-
-    def bent(key, write, *args, **kwargs):
-        return real(key, lambda data: write(memoryview(bytes(len(data)))), *args, **kwargs)
-
-    bucket.get_into = bent
+    bucket.get = bent(bucket.get)
     with pytest.raises(Damaged, match="CRC-64") as caught:
         download()
 
@@ -498,7 +493,7 @@ def test_a_disk_that_is_full(download, target, points, monkeypatch):
     points.passed.clear()
     with pytest.raises(LocalFailure, match="do not fit"):
         download(byte_range=(0, 4000))
-    assert 0 == points.count("get_into")
+    assert 0 == points.count("get")
 
 
 class Full:
@@ -550,7 +545,7 @@ def test_a_second_one_is_locked_out(download, target, points):
         with pytest.raises(TransferInUse):
             download()
 
-    points.hooks["after get_into"] = second
+    points.hooks["after get"] = second
     download()
 
     assert CONTENT == target.read_bytes()
@@ -562,10 +557,10 @@ def test_cancelled_and_kept(download, target, points, remembered, beside, thread
     cancel = Cancel()
 
     def stop():
-        if points.count("get_into") == 3:
+        if points.count("get") == 3:
             cancel.cancel()
 
-    points.hooks["before get_into"] = stop
+    points.hooks["before get"] = stop
     with pytest.raises(TransferCancelled, match="kept"):
         download(cancel=cancel, num_threads=threads)
 
@@ -573,13 +568,13 @@ def test_cancelled_and_kept(download, target, points, remembered, beside, thread
     points.revive()
     result = download()
     assert CONTENT == target.read_bytes()
-    assert result.parts_resumed + points.count("get_into") == PARTS
+    assert result.parts_resumed + points.count("get") == PARTS
 
 
 def test_cancelled_and_aborted(download, target, points, remembered, beside):
     """Checkpoint and temporary file are gone."""
     cancel = Cancel()
-    points.hooks["after get_into"] = partial(cancel.cancel, abort=True)
+    points.hooks["after get"] = partial(cancel.cancel, abort=True)
 
     with pytest.raises(TransferCancelled, match="aborted"):
         download(cancel=cancel)
@@ -614,8 +609,8 @@ def test_progress_and_events(bucket, download, target, kept):
 def test_events_of_failures(download, points):
     """They carry the error: of a part for now, of a part for good, of the rename."""
     for name, error, expected in (
-        ("get_into", Unreachable("x"), Type.PART_FAILED),
-        ("get_into", AccessDenied("x"), Type.PART_ABORTED),
+        ("get", Unreachable("x"), Type.PART_FAILED),
+        ("get", AccessDenied("x"), Type.PART_ABORTED),
         ("become", PermissionError("x"), Type.RENAME_FAILED),
     ):
         events = []
@@ -629,7 +624,7 @@ def test_events_of_failures(download, points):
 def test_a_version(bucket, download, target):
     """It is asked for by its id in every request."""
     asked = []
-    for name in ("head", "get_into"):
+    for name in ("head", "get"):
         real = getattr(bucket, name)
 
         def request(*args, real=real, version_id=None, **kwargs):

@@ -284,4 +284,4 @@ def test_a_place_for_checkpoints_that_is_none(tmp_path, points, operation):
         life.run()
 
     assert "kept" in str(caught.value)
-    assert not {"before create_upload", "before get_into"} & set(points.passed)
+    assert not {"before create_upload", "before get"} & set(points.passed)

@@ -1,5 +1,6 @@
 """Transfers over each of the three stores, under faults, and beside the official SDKs."""
 
+import io
 import os
 import signal
 import subprocess
@@ -28,7 +29,7 @@ from ossfs.errors import (
     InvalidOption,
     NoSuchKey,
 )
-from ossfs.store.api import BytesBody, Headers
+from ossfs.store.api import BytesBody, Handing, Headers
 
 pytestmark = [
     # Some SDKs ask datetime for naive UTC times whenever they sign.
@@ -175,6 +176,22 @@ def test_a_small_object_bent_on_its_way_is_fetched_again(
     ossfs.resumable_download(opened(kind), "k", tmp_path / "back", **options)
 
     assert CONTENT[:MIB] == (tmp_path / "back").read_bytes()
+
+
+def test_a_stream_of_a_small_object_is_fetched_again(opened, emulator, seen):
+    """Before anybody has a byte of it; nothing is counted twice."""
+    seen.put("k", CONTENT[:MIB])
+    emulator.add_fault("corrupt", operation="GetObject", count=1, bytes=5)
+    stream, told = io.BytesIO(), []
+
+    result = ossfs.download_to_stream(
+        opened("oss"), "k", stream, progress_callback=lambda *at: told.append(at)
+    )
+
+    assert CONTENT[:MIB] == stream.getvalue()
+    assert (MIB, (MIB, MIB)) == (result.size, told[-1])
+    assert sorted(set(told)) == told
+    assert 1 == emulator.faults()[0]["hits"]
 
 
 # Death of the process
@@ -528,7 +545,7 @@ def test_wrong_checksums_say_which_request(bucket, emulator, seen):
     emulator.add_fault("corrupt", operation="GetObject", bytes=2)
 
     with pytest.raises(ChecksumMismatch) as caught:
-        bucket.get_into("k", bytes)
+        bucket.get("k", into=Handing(bytes))
 
     assert (bucket.name, "k") == (caught.value.bucket, caught.value.key)
     assert caught.value.request_id

@@ -9,7 +9,7 @@ from ossfs.errors import NoSuchKey
 from ossfs.extents import Extent
 from ossfs.observe import logs
 from ossfs.observe.metrics import DECLARED, Metrics, joined
-from ossfs.store.api import BytesBody, FileBody, Headers
+from ossfs.store.api import BytesBody, FileBody, Handing, Headers
 from ossfs.store.memory import MemoryStore
 from ossfs.store.metered import Metered
 
@@ -44,6 +44,24 @@ def test_requests_are_counted_by_outcome(metrics):
     assert (1, 1, 1) == (count("put", "ok"), count("get", "ok"), count("get", "NoSuchKey"))
     assert 5 == metrics.value("ossfs_sent_bytes_total", operation="put")
     assert 3 == metrics.value("ossfs_received_bytes_total", operation="get")
+
+
+def test_bytes_are_counted_as_they_come(metrics):
+    """Also those of an answer that is not taken to its end."""
+    store = Metered(MemoryStore(), metrics=metrics)
+    store.put("k", BytesBody(bytes(1000)), Headers())
+
+    def full(data):
+        assert 100 * len(left) == metrics.value("ossfs_received_bytes_total", operation="get")
+        left.append(data)
+        if len(left) == 5:
+            raise OSError(28, "No space left on device")
+
+    left = [b""]
+    with pytest.raises(OSError, match="No space left"):
+        store.get("k", into=Handing(full, 100))
+
+    assert 400 == metrics.value("ossfs_received_bytes_total", operation="get")
 
 
 def test_a_body_that_cannot_be_read_is_counted_too(metrics, tmp_path):
