@@ -12,6 +12,7 @@ Threads: none start here; what is returned may be used from any thread.
 import os
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -114,11 +115,17 @@ def open_store(
     clock: Clock,
     *,
     metrics: Metrics | None = None,
+    caller_reports: bool = False,
 ) -> ObjectStore:
-    """Return the bucket, tried again and counted; nothing is asked yet. InvalidOption."""
+    """
+    Return the bucket, tried again and counted; nothing is asked yet. InvalidOption.
+
+    `caller_reports`: who uses it tells the user of errors, so that the log need not.
+    """
     metrics = metrics or Metrics()
     store = counted_bucket(config, transport, credentials, clock, metrics=metrics)
-    return Retrying(store, options=retry_options(config), metrics=metrics, clock=clock)
+    options = replace(retry_options(config), caller_reports=caller_reports)
+    return Retrying(store, options=options, metrics=metrics, clock=clock)
 
 
 def counted_bucket(

@@ -100,4 +100,4 @@ def opened(config: MountConfig, *, connections: int) -> Iterator[ObjectStore]:
     options = transport_options(config.store, os.environ, connections=connections)
     with closing(HttpTransport(options)) as transport:
         credentials = credentials_for(config, options, clock, os.environ)
-        yield open_store(config, transport, credentials, clock)
+        yield open_store(config, transport, credentials, clock, caller_reports=True)

@@ -34,6 +34,8 @@ class RetryOptions:
     """How often at most, without progress; None: until the deadline."""
     most_mismatches: int = 3
     """Wrong checksums in a row before the bytes are taken to be wrong at their source."""
+    caller_reports: bool = False
+    """Whoever gets the error tells the user: giving up is no warning in the log then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class Attempts:
             f" request_id={error.request_id or '-'} message={error.message!r}"
         )
         if spent + pause >= self._deadline_s or self._has_tried_enough():
-            _log.warning("giving up %s spent_s=%.1f %s", what, spent, why)
+            level = logging.INFO if self._options.caller_reports else logging.WARNING
+            _log.log(level, "giving up %s spent_s=%.1f %s", what, spent, why)
             self._count_as("ossfs_given_up_total", labels)
             raise error
         self._count_as("ossfs_retries_total", labels)

@@ -158,17 +158,21 @@ def process_output(ossfs, command, source, target):
     return target.read_bytes()
 
 
-def test_nobody_at_the_endpoint(where, oss):
+@pytest.mark.parametrize("command", ["ls", "names", "restore -r"])
+def test_nobody_at_the_endpoint(where, oss, command):
     """Said once, with what to do, and without the inside of a library."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     nowhere = ("--endpoint", f"http://127.0.0.1:{port}", "--deadline", "1")
 
-    done = process(nowhere, "ls", f"{oss}/", stderr=subprocess.PIPE, text=True)
+    done = process(
+        nowhere, *command.split(), f"{oss}/", stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
 
     assert 1 == done.returncode
-    assert 1 == done.stderr.count("refused")
-    assert "No server answers" in done.stderr
-    assert "object at" not in done.stderr
-    assert "host=" not in done.stderr
+    assert 1 == done.stdout.count("refused")
+    assert "No server answers" in done.stdout
+    assert "object at" not in done.stdout
+    assert "host=" not in done.stdout

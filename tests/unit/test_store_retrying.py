@@ -124,6 +124,17 @@ def test_the_deadline(expect_log):
     assert 8 < sum(clock.pauses) < 10
 
 
+def test_who_reports_the_error_is_not_warned_of_it(caplog):
+    """Giving up is told as each attempt is."""
+    caplog.set_level(logging.INFO, "ossfs")
+
+    with pytest.raises(ServerFault):
+        retrying(Failing(ServerFault("oops")), most_retries=0, caller_reports=True).head("k")
+
+    (record,) = caplog.records
+    assert ("INFO", True) == (record.levelname, record.getMessage().startswith("giving up op=head"))
+
+
 def test_every_attempt_is_logged(caplog):
     """At INFO, with key, attempt, error and request id."""
     caplog.set_level(logging.INFO, "ossfs")

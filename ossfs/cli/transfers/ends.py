@@ -5,7 +5,6 @@ Threads: `Buckets` belongs to the thread that runs the command; the buckets it o
 used by any thread.
 """
 
-import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from ossfs.config import MountConfig
 from ossfs.errors import InvalidOption
 from ossfs.store.api import NOTHING, ObjectStore
 
-GIVING_UP = logging.getLogger("ossfs.store.attempts")
 PIPE = "-"
 SCHEMES = ("oss", "tos", "s3")
 
@@ -122,10 +120,6 @@ class Buckets:
         self._classes: dict[tuple[str, str], str | None] = {}
 
     def __enter__(self) -> "Buckets":  # noqa: PYI034  # Self needs Python 3.11
-        # What gives up comes out as the command's own message; twice is too much.
-        before = GIVING_UP.level
-        GIVING_UP.setLevel(logging.ERROR)
-        self._stack.callback(GIVING_UP.setLevel, before)
         return self
 
     def __exit__(self, *error: object) -> None:
