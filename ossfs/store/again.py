@@ -81,12 +81,17 @@ class Again:
         *,
         settle: Callable[[StoreError], T | None] | None = None,
         final: tuple[type[Transient], ...] = (),
+        is_marked: bool = False,
     ) -> T:
         """
         Do `attempt` until it succeeds, the deadline has passed, or we find a `final` error.
 
         When an attempt after an uncertain one is refused, `settle` may know that this is
         because of the earlier one: what it returns is the result, None means it is not.
+
+        A throttled attempt is an uncertain one only where what it makes `is_marked` as ours:
+        what stands before a store may ask for fewer requests after it has passed one on, but
+        an object that anybody could have made is not taken for ours.
         """
         attempts = Attempts(operation, key, self._policy.options.deadline_s, self._policy)
         while True:
@@ -97,7 +102,8 @@ class Again:
                     raise
                 attempts.failed(error)
             except StoreError as error:
-                if settle is None or not attempts.is_uncertain:
+                is_uncertain = attempts.is_uncertain or (is_marked and attempts.was_throttled)
+                if settle is None or not is_uncertain:
                     raise
                 settled = settle(error)
                 if settled is None:

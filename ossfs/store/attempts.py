@@ -64,6 +64,8 @@ class Attempts:
         self._mismatches = 0
         self.is_uncertain = False
         """An earlier attempt may have been carried out although it seemed to fail."""
+        self.was_throttled = False
+        """An earlier attempt was refused for being one too many: a store has not carried it out."""
 
     def progressed(self) -> None:
         """Begin anew: something has come."""
@@ -74,6 +76,7 @@ class Attempts:
         """Pause before the next attempt, or raise `error` when there shall be none."""
         self._count += 1
         self.is_uncertain |= not isinstance(error, Throttled)
+        self.was_throttled |= isinstance(error, Throttled)
         self._mismatches += isinstance(error, ChecksumMismatch)
         pause = self._pause(error)
         spent = self._clock.monotonic() - self._began

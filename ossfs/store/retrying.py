@@ -178,6 +178,7 @@ class Retrying(RetryingUploads):
             ),
             settle=settle,
             final=(ChecksumMismatch,) if is_conditional else (),  # now it is there, and wrong
+            is_marked="mtime" in headers.metadata,
         )
 
     def copy(
@@ -212,6 +213,7 @@ class Retrying(RetryingUploads):
                     forbid_overwrite=forbid_overwrite,
                 ),
                 settle=settle,
+                is_marked=headers is not None and "mtime" in headers.metadata,
             )
         except ObjectArchived as error:
             raise self._explained(error, source)  # noqa: B904  # the same error, completed

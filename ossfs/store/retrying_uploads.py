@@ -106,6 +106,7 @@ class RetryingUploads(Again):
             ),
             settle=settle,
             final=(ChecksumMismatch,),  # the object is there, and wrong
+            is_marked=True,  # nobody else completes this upload
         )
 
     def abort_upload(self, key: str, upload_id: str) -> None:

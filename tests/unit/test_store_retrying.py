@@ -22,7 +22,7 @@ from ossfs.store.retrying import Retrying, RetryOptions
 
 
 class Failing(MemoryStore):
-    """A store whose `head` and `put` fail as told, put after it was done when so told."""
+    """A store whose requests fail as told; those that write, when so told, after they are done."""
 
     def __init__(self, *errors, after=False):
         super().__init__()
@@ -40,12 +40,18 @@ class Failing(MemoryStore):
         return super().head(key, **kwargs)
 
     def put(self, *args, **kwargs):
+        return self._failing(super().put, *args, **kwargs)
+
+    def complete_upload(self, *args, **kwargs):
+        return self._failing(super().complete_upload, *args, **kwargs)
+
+    def _failing(self, function, *args, **kwargs):
         if not self.after:
             self._fail()
-        stored = super().put(*args, **kwargs)
+        done = function(*args, **kwargs)
         if self.after:
             self._fail()
-        return stored
+        return done
 
 
 class Watch(FakeClock):
@@ -210,6 +216,39 @@ def test_an_object_that_was_there_before():
 
     with pytest.raises(AlreadyExists):
         retrying(store).put("k", BytesBody(b"x"), Headers(), forbid_overwrite=True)
+
+
+MARKED = Headers("text/plain", {"mtime": "1767225600.000000007"})
+
+
+def test_a_gateway_that_throttles_too_late():
+    """What has our time of change is ours, though we were told to come again."""
+    store = Failing(Throttled(), after=True)
+
+    stored = retrying(store).put("k", BytesBody(b"x"), MARKED, forbid_overwrite=True)
+
+    assert store.get("k").info.etag == stored.etag
+
+
+def test_a_gateway_that_throttles_behind_complete():
+    """An upload is ours, and so is what it has become."""
+    store = Failing(Throttled(), after=True)
+    upload = store.create_upload("k", Headers())
+    part = store.upload_part("k", upload, 1, BytesBody(b"x"))
+
+    stored = retrying(store).complete_upload("k", upload, [part], forbid_overwrite=True)
+
+    assert store.get("k").info.etag == stored.etag
+
+
+def test_being_throttled_while_somebody_else_is_faster():
+    """Other bytes are not ours, whatever time they have."""
+    store = Failing()
+    store.put("k", BytesBody(b"y"), MARKED)
+    store.errors.append(Throttled())
+
+    with pytest.raises(AlreadyExists):
+        retrying(store).put("k", BytesBody(b"x"), MARKED, forbid_overwrite=True)
 
 
 def test_being_throttled_leaves_no_doubt():
