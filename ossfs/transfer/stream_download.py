@@ -11,7 +11,7 @@ own, which end with the iterator.
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, wait
 from functools import partial
 from typing import IO
@@ -59,13 +59,14 @@ def iter_object(
     limiter: RateLimiter | None = None,
     cancel: Cancel | None = None,
     known: ObjectInfo | None = None,
-) -> Generator[memoryview]:
+) -> Generator[memoryview, None, DownloadResult]:
     """
     Yield the bytes of an object in order, in pieces of up to `part_size`.
 
     Up to `num_threads` pieces are fetched ahead, all of one version: RemoteChanged when it is
     replaced meanwhile. Damaged, behind the last piece, when the CRC-64 of all is not the
-    object's (of an object that is one piece, before it).
+    object's (of an object that is one piece, before it). What has come is the generator's
+    value: of `yield from`, or of its StopIteration.
     """
     store = sorted_headers(headers).applied(bucket)
     hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
@@ -78,34 +79,24 @@ def iter_object(
         known=known,
         operation="get",
     )
-    summed = _summed(store, info, version_id, byte_range, part_size, num_threads, hooks)
-    with contextlib.closing(summed) as pieces:
-        for piece, _ in pieces:
-            yield piece
-
-
-def _summed(
-    store: ObjectStore,
-    info: ObjectInfo,
-    version_id: str | None,
-    byte_range: tuple[int, int | None] | None,
-    part_size: int,
-    num_threads: int,
-    hooks: Hooks,
-) -> Generator[tuple[memoryview, int]]:
-    """Yield the pieces of an object, each with the CRC-64 of all up to its end. Damaged."""
     wanted = wanted_of(store, info, byte_range)
     moving = Moving(store, info.key, wanted.size, hooks)
-    fetch = partial(_piece, store, info, version_id, moving)
+    one = partial(_piece, store, info, version_id, moving)
     parts = list(spans(wanted, max(1, part_size)))
     value = 0
-    with moving.told():
-        for piece in _in_order(parts, fetch, num_threads, moving.hooks):
+    with (
+        moving.told(),
+        contextlib.closing(_in_order(parts, one, num_threads, moving.hooks)) as pieces,
+    ):
+        for piece in pieces:
             value = crc64(piece, value)
             if len(piece) == wanted.size:  # the only one: nobody has it yet
                 _check(info, wanted, value)
-            yield piece, value
+            yield piece
         _check(info, wanted, value)
+    return DownloadResult(
+        info.etag, value, info.version_id, wanted.size, info.modified_ns, parts_fetched=len(parts)
+    )
 
 
 def _check(info: ObjectInfo, wanted: Extent, value: int) -> None:
@@ -130,7 +121,7 @@ def wanted_of(
 
 def _in_order(
     wanted: list[Span], fetch: Callable[[Span], memoryview], num_threads: int, hooks: Hooks
-) -> Iterator[memoryview]:
+) -> Generator[memoryview]:
     """Fetch pieces side by side, and yield them one after the other."""
     threads = max(1, min(num_threads, len(wanted)))
     workers: Workers
@@ -197,26 +188,29 @@ def download_to_stream(
 
     What `write` raises comes through. Memory is up to `num_threads` times `part_size`.
     """
-    store = sorted_headers(headers).applied(bucket)
-    hooks = Hooks(progress_callback, on_data, None, limiter, cancel or Cancel())
-    info = described(
-        store,
+    pieces = iter_object(
+        bucket,
         key,
+        headers=headers,
         version_id=version_id,
+        byte_range=byte_range,
         if_match=if_match,
         conditions=conditions,
-        known=None,
-        operation="get",
+        part_size=part_size,
+        num_threads=num_threads,
+        progress_callback=progress_callback,
+        on_data=on_data,
+        limiter=limiter,
+        cancel=cancel,
     )
-    value = size = count = 0
-    summed = _summed(store, info, version_id, byte_range, part_size, num_threads, hooks)
-    with contextlib.closing(summed) as pieces:
-        for piece, up_to_here in pieces:
+    with contextlib.closing(pieces):
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                result: DownloadResult = end.value
+                return result
             write_all(stream, piece)
-            value, size, count = up_to_here, size + len(piece), count + 1
-    return DownloadResult(
-        info.etag, value, info.version_id, size, info.modified_ns, parts_fetched=count
-    )
 
 
 def write_all(stream: IO[bytes], data: memoryview) -> None:

@@ -65,7 +65,7 @@ with ossfs.connect("oss://b", region="x", storage_class="IA") as bucket:
     ossfs.upload_object(bucket, "k", Path("f").open("rb"))
     end: int = ossfs.append_object(bucket, "k", "text", position=0).next_position
     data: bytes = ossfs.get_object(bucket, "k", byte_range=(1, 2))
-    pieces: Generator[memoryview] = ossfs.iter_object(bucket, "k")
+    pieces: Generator[memoryview, None, ossfs.DownloadResult] = ossfs.iter_object(bucket, "k")
     ossfs.download_to_stream(bucket, "k", io.BytesIO())
     size: int = ossfs.determine_part_size(1 << 40, 1 << 20)
     try:

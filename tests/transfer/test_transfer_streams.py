@@ -307,6 +307,22 @@ def test_an_object_as_a_stream(there, threads, part_size):
     assert (len(whole), crc64(whole)) == (result.size, result.crc64)
 
 
+def test_an_iterator_says_in_the_end_what_has_come(there):
+    """What a download says: version, size and sum, of a range, too."""
+
+    def through():
+        results.append((yield from iter_object(there, "k", part_size=PART, byte_range=(5, 2500))))
+
+    results = []
+    content = b"".join(through())
+
+    (result,) = results
+    assert CONTENT[5:2501] == content
+    assert (there.head("k").etag, 2496, crc64(content), 3) == (
+        result.etag, result.size, result.crc64, result.parts_fetched,
+    )  # fmt: skip
+
+
 def test_an_empty_object_as_a_stream(bucket):
     """Nothing is written."""
     bucket.put_plain("k", b"")
