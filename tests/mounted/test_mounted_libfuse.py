@@ -14,6 +14,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from stat_answers import stat_answer
 
 from ossfs.fusefs import libraries
 
@@ -147,15 +148,6 @@ def test_who_reads_on_is_read_ahead_of_by_large_requests(
 # How large requests are, with a file system that is one file
 
 
-ATTRIBUTES = dict.fromkeys(
-    (
-        *("st_ino", "st_mode", "st_nlink", "st_uid", "st_gid", "st_rdev"),
-        *("st_size", "st_blocks", "st_blksize", "st_atime", "st_mtime", "st_ctime"),
-    ),
-    0,
-)
-
-
 class OneFile:
     """A file system with one file, `f`, which notes the sizes of requests."""
 
@@ -170,8 +162,8 @@ class OneFile:
     def __call__(self, name, *arguments):
         if name == "getattr":
             if arguments[0] == "/":
-                return ATTRIBUTES | {"st_mode": stat.S_IFDIR | 0o755}
-            return ATTRIBUTES | {"st_mode": stat.S_IFREG | 0o666, "st_size": self.SIZE}
+                return stat_answer(stat.S_IFDIR | 0o755)
+            return stat_answer(stat.S_IFREG | 0o666, self.SIZE)
         if name == "open":
             return 1, (True, False)
         if name == "read":

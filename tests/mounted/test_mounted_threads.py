@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from stat_answers import stat_answer
 
 from ossfs.fusefs import libraries
 
@@ -32,7 +33,7 @@ class Counting:
             self._here.is_known = True
             self.states += 1
         if name == "getattr" and arguments[0] == "/":
-            return {"st_mode": stat.S_IFDIR | 0o755, "st_nlink": 2}
+            return stat_answer(stat.S_IFDIR | 0o755)
         self.requests += 1
         raise OSError(errno.ENOENT, "nothing")
 

@@ -32,10 +32,10 @@ def test_a_close_between_a_commit_and_the_news_of_it(core, monkeypatch):
         node = life.fs._tree.nodes.get("f")
         publish = files._published
 
-        def published(node):
+        def published(node, *, replaces):
             life.os.close(reader)
             assert life.os.exists("/f")
-            publish(node)
+            publish(node, replaces=replaces)
 
         monkeypatch.setattr(files, "_published", published)
         files.commit(node)
