@@ -115,6 +115,7 @@ class Files:
             journal=journal,
             aside=Aside(store=store, area=area, journal=journal, mover=mover, room=room),
             leftovers=self.leftovers,
+            clock=clock,
             later=self.scheduler.later,
         )
 

@@ -181,6 +181,7 @@ class Names:
         FileNotFoundError, IsADirectoryError, NotADirectoryError, OSError (ENOTEMPTY,
         EINVAL: into itself); the errors of the store: the source is as it was.
         """
+        hidden = self._files.unlinking.just_hidden(self._tree.keys.key(target))
         old = self._tree.find(source)
         if source == target and not is_exclusive:
             return
@@ -192,7 +193,7 @@ class Names:
         if old.entry.is_directory:
             self._rename_directory(old, new, target)
         else:
-            self._rename_file(old, new, target)
+            self._rename_file(old, new, target, hidden)
 
     def _rename_directory(self, old: Found, new: Found | None, target: str) -> None:
         goal = self._tree.keys.directory(target)
@@ -259,12 +260,14 @@ class Names:
         node.pending.followed(key, version)
         self._tree.nodes.rename(node, key)
 
-    def _rename_file(self, old: Found, new: Found | None, target: str) -> None:
+    def _rename_file(
+        self, old: Found, new: Found | None, target: str, hidden: FileNode | None
+    ) -> None:
         if new is not None and new.entry.is_directory:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
         key = self._tree.keys.key(target)
         if old.entry.is_link:
-            self._rename_link(old, new, key)
+            self._rename_link(old, new, key, hidden)
             return
         with self._files.pinned(old, is_described=False) as node:
             if node.handles > 1 and split(key)[1].startswith(LIBFUSE_HIDDEN):
@@ -278,7 +281,7 @@ class Names:
             if node.is_described:
                 changed = node.attributes.changed(self._clock.now_ns())
                 self._files.change_time(node, changed)
-            with self._taking_from(new, key) as (is_there, is_promised):
+            with self._taking_from(new, hidden) as (is_there, is_promised):
                 if is_promised and not node.has_object:
                     self._files.promise(node)
                 self._take_name(node, key, replaces=is_there)
@@ -287,7 +290,9 @@ class Names:
             node.ino = self._tree.inodes.of(key)
 
     @contextlib.contextmanager
-    def _taking_from(self, new: Found | None, key: str) -> Iterator[tuple[bool, bool]]:
+    def _taking_from(
+        self, new: Found | None, hidden: FileNode | None
+    ) -> Iterator[tuple[bool, bool]]:
         """
         Give the name of a file, which may just have been hidden, to another one in the block.
 
@@ -296,7 +301,6 @@ class Names:
         find neither of them.
         """
         unlinking = self._files.unlinking
-        hidden = unlinking.just_hidden(key)
         if new is not None and new.node is not None:
             with unlinking.replacing(new.node):
                 yield True, new.node.pending.is_dirty
@@ -306,11 +310,13 @@ class Names:
         else:
             yield new is not None, False
 
-    def _rename_link(self, old: Found, new: Found | None, key: str) -> None:
+    def _rename_link(
+        self, old: Found, new: Found | None, key: str, hidden: FileNode | None
+    ) -> None:
         """Rename a store's own symlink: make another one, then delete it."""
         self._keep_parent_without(old.key, key)
         leads_to = self._store.get_symlink(old.key)
-        with self._taking_from(new, key), self._claimed(key):
+        with self._taking_from(new, hidden), self._claimed(key):
             self._store.put_symlink(key, leads_to, Headers())
             self._files.unlinking.replaced(key)
         self._store.delete(old.key)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from ossfs.clock import Clock
 from ossfs.errors import OssfsError
 from ossfs.journal.journal import Journal
 from ossfs.journal.records import DeletionRecord, IntentId
@@ -28,6 +29,8 @@ from ossfs.writeback.commit import Committer
 from ossfs.writeback.file_upload import Dropped
 
 log = logging.getLogger(__name__)
+
+AT_ONCE_S = 1.0  # libfuse needs microseconds, on a machine that is not busy
 
 
 class Unlinking:
@@ -47,6 +50,7 @@ class Unlinking:
         journal: Journal,
         aside: Aside,
         leftovers: Leftovers,
+        clock: Clock,
         later: Callable[[FileNode, float], None],
     ) -> None:
         self._tree = tree
@@ -56,6 +60,7 @@ class Unlinking:
         self._journal = journal
         self._aside = aside
         self._leftovers = leftovers
+        self._clock = clock
         self._later = later
         # Guarded by the lock of the table of nodes: who reads the object of a hidden key.
         self._orphans: dict[str, FileNode] = {}
@@ -243,18 +248,21 @@ class Unlinking:
             with self._tree.nodes.lock:
                 node.key = key
                 self._tree.nodes.add(node)
-            self._just_hidden.names = {name: node}
+            self._just_hidden.latest = (name, node, self._clock.monotonic())
         log.debug("%s is hidden as %s", name, key)
 
     def just_hidden(self, key: str) -> FileNode | None:
         """
         Return the file to whose name another one is to be renamed, if it was hidden for that.
 
-        libfuse hides an open file right before, in the same thread.
+        libfuse hides an open file right before, in the same thread. If that was longer ago,
+        it was to be unlinked. Ask as soon as a rename begins.
         """
-        names: dict[str, FileNode] = getattr(self._just_hidden, "names", {})
-        self._just_hidden.names = {}
-        return names.get(key)
+        latest: tuple[str, FileNode, float] | None
+        latest, self._just_hidden.latest = getattr(self._just_hidden, "latest", None), None
+        if latest is None or latest[0] != key:
+            return None
+        return latest[1] if self._clock.monotonic() - latest[2] < AT_ONCE_S else None
 
     @contextlib.contextmanager
     def giving_way(self, node: FileNode) -> Iterator[bool]:

@@ -157,3 +157,21 @@ def test_unlinked_before_it_is_sent(make_core, target, source, is_closed):
 
     assert not story.os.exists("/g")
     assert {} == found_after(story)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_unlinked_some_time_before(make_core, target):
+    """What is renamed to its name later is no reason to bring it back, whenever that is killed."""
+    kill_at, is_over = 0, False
+    while not is_over:
+        story = begun(make_core, target, "in the bucket")
+        story.os.rename("/g", HIDDEN)
+        story.core.clock.advance(2)
+        points = story.life.points
+        points.kill_at = len(points.passed) + kill_at
+        with contextlib.suppress(story.core.Killed):
+            story.os.rename("/f", "/g")
+            is_over = True
+
+        assert found_after(story) in ({"f": NEW}, {"g": NEW}), points.passed
+        kill_at += 1
