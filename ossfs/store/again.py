@@ -119,9 +119,11 @@ class Again:
             _log.info("key=%r nothing to be seen: %s", key, error)
             return None
 
-    def _explained(self, error: ObjectArchived, key: str) -> ObjectArchived:
+    def _explained(
+        self, error: ObjectArchived, key: str, version_id: str | None = None
+    ) -> ObjectArchived:
         """Let the error say in which state the bytes of `key` are; one HEAD, not repeated."""
         try:
-            return explained(error, self._store.head(key))
+            return explained(error, self._store.head(key, version_id=version_id))
         except StoreError:
             return explained(error, None)

@@ -119,7 +119,7 @@ class Retrying(RetryingUploads):
             except Transient as error:
                 attempts.failed(error)
             except ObjectArchived as error:
-                raise self._explained(error, key)  # noqa: B904  # the same error, completed
+                raise self._explained(error, key, version_id)  # noqa: B904  # the same error, completed
             except PreconditionFailed:
                 if pieces.etag is None or if_match is not None or not sink.can_start_over:
                     raise

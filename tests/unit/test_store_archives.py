@@ -5,7 +5,7 @@ import pytest
 from ossfs.clock import FakeClock
 from ossfs.errors import ObjectArchived, Unreachable
 from ossfs.extents import Extent
-from ossfs.store.api import BytesBody, Headers, ObjectInfo
+from ossfs.store.api import BytesBody, Handing, Headers, ObjectInfo
 from ossfs.store.archives import Archival, State, archival_of
 from ossfs.store.memory import MemoryStore
 from ossfs.store.retrying import Retrying
@@ -52,10 +52,10 @@ class Archived(MemoryStore):
     def copy_part(self, key, *_, **__):
         raise ObjectArchived("", operation="copy_part", bucket="b", key=key, status=403)
 
-    def head(self, key, **_):
+    def head(self, key, *, version_id=None):
         if self.is_silent:
             raise Unreachable("nobody there")
-        return ObjectInfo(key, 1, "e", 0, storage_class="GLACIER")
+        return ObjectInfo(key, 1, "e", 0, storage_class="DEEP_ARCHIVE" if version_id else "GLACIER")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,14 @@ def test_the_error_says_the_state_and_the_way_out(attempt):
 
     with pytest.raises(ObjectArchived, match=r"archived \(GLACIER\): `ossfs restore`"):
         attempt(store)
+
+
+def test_another_version_than_the_current_one_is_looked_at():
+    """Each has a class of its own; also when its bytes were to go into a sink."""
+    store = Retrying(Archived(), clock=FakeClock())
+
+    with pytest.raises(ObjectArchived, match=r"archived \(DEEP_ARCHIVE\)"):
+        store.get("k", version_id="1", into=Handing(bytes))
 
 
 def test_the_reason_stays_when_the_object_cannot_be_looked_at():
