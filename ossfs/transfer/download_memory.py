@@ -24,8 +24,8 @@ from ossfs.extents import Extent
 from ossfs.transfer.checkpoints import CheckpointFile, Unusable
 from ossfs.transfer.locking import TransferLock
 from ossfs.transfer.plans import DownloadPlan, as_record, earlier
-from ossfs.transfer.sinks import FileSink
 from ossfs.transfer.sizes import Span, spans
+from ossfs.transfer.targets import TargetFile
 
 _log = logging.getLogger(__name__)
 
@@ -38,10 +38,14 @@ class Received:
     """What has come of a download, and where it is."""
 
     def __init__(
-        self, plan: DownloadPlan, sink: FileSink, file: CheckpointFile | None, parts: dict[int, int]
+        self,
+        plan: DownloadPlan,
+        content: TargetFile,
+        file: CheckpointFile | None,
+        parts: dict[int, int],
     ) -> None:
         self.plan = plan
-        self.sink = sink
+        self.content = content
         self.parts = parts
         """CRC-64 of each part that is there, by number."""
         self._file = file
@@ -78,7 +82,7 @@ class Received:
     def abandon(self) -> None:
         """Leave nothing behind."""
         self.forget()
-        self.sink.remove()
+        self.content.remove()
 
 
 class AlreadyThere(Exception):  # it is none
@@ -138,7 +142,7 @@ class DownloadMemory:
             yield received
         finally:
             if received is not None:
-                received.sink.close()
+                received.content.close()
             if file is not None:
                 file.close()
 
@@ -148,14 +152,14 @@ class DownloadMemory:
         if file is not None:
             plan = replace(plan, boot=_boot())
             file.begin(as_record(plan))
-        sink = FileSink(
+        content = TargetFile(
             self._target.with_name(name),
             plan.stop - plan.start,
             is_new=True,
             is_ours=self._use_temp_file,
             is_nameless=file is None and self._use_temp_file,  # nobody would look for it
         )
-        return Received(plan, sink, file, {})
+        return Received(plan, content, file, {})
 
     def _recalled(self, file: CheckpointFile, plan: DownloadPlan) -> Received | None:
         """Return what an earlier run left; None: nothing that could be gone on with."""
@@ -185,16 +189,16 @@ class DownloadMemory:
             self._look_at_target(plan, renaming)
         try:
             size = plan.stop - plan.start
-            sink = FileSink(temp, size, is_new=False, is_ours=self._use_temp_file)
+            content = TargetFile(temp, size, is_new=False, is_ours=self._use_temp_file)
         except FileNotFoundError:
             raise Unusable("its temporary file is gone") from None
         except ValueError as error:
             raise Unusable(str(error)) from None
-        received = Received(plan, sink, file, parts)
+        received = Received(plan, content, file, parts)
         try:
             self._verified(received)
         except BaseException:
-            sink.close()
+            content.close()
             raise
         return received
 
@@ -206,7 +210,7 @@ class DownloadMemory:
             raise Unusable("parts that the object does not have")
         for number in sorted(received.parts) if is_doubtful else ():
             place = received.place(sizes[number])
-            if received.sink.crc64(place, self._check) != received.parts[number]:
+            if received.content.crc64(place, self._check) != received.parts[number]:
                 _log.info("part %d of %s is not what had come", number, self._target)
                 del received.parts[number]
 
@@ -214,7 +218,7 @@ class DownloadMemory:
         """Raise AlreadyThere if the target is what the temporary file was."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             size = plan.stop - plan.start
-            found = FileSink(self._target, size, is_new=False)
+            found = TargetFile(self._target, size, is_new=False)
             try:
                 is_there = found.crc64(Extent(0, size), self._check) == crc64
             finally:

@@ -165,9 +165,9 @@ class FileDownload:
                 return self._result(info, there.crc64, received=None)
 
     def _into(self, received: Received, info: ObjectInfo, path: Path | None) -> DownloadResult:
-        temp = received.sink.path
+        temp = received.content.path
         self._teller.knows(checkpoint=str(path or ""), temp_path=str(temp))
-        self._progress.total = received.sink.size
+        self._progress.total = received.content.size
         there = sum(span.extent.size for span in received.spans() if span.number in received.parts)
         self._progress.started(there)
         self._teller.tell(Type.CREATED)
@@ -214,7 +214,7 @@ class FileDownload:
             span.extent,
             meter,
             at_once(self._options.block_size, self._hooks.limiter),
-            lambda at, data: received.sink.write_at(place.start + at, data),
+            lambda at, data: received.content.write_at(place.start + at, data),
         )
         try:
             with serving(self._hooks.cancel):
@@ -236,18 +236,18 @@ class FileDownload:
             sorted(sizes),
             0,
         )
-        is_whole = received.sink.size == info.size
+        is_whole = received.content.size == info.size
         if is_whole and info.crc64 is not None and value != info.crc64:
             raise Damaged(f"the CRC-64 is {value}, the object's is {info.crc64}")
         return value
 
     def _finish(self, received: Received, value: int) -> None:
         if self._options.flush:
-            received.sink.flush()
+            received.content.flush()
         received.renaming(value)
         if self._options.use_temp_file:
             try:
-                received.sink.become(self._target, flush=self._options.flush)
+                received.content.become(self._target, flush=self._options.flush)
             except OSError as error:
                 self._teller.tell(Type.RENAME_FAILED, error=error)
                 if not received.is_kept:

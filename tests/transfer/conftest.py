@@ -5,7 +5,7 @@ from watched_bucket import CAPABILITIES, CONTENT, STEPS, Bucket, Points
 
 from ossfs.cli.main import main
 from ossfs.transfer.checkpoints import CheckpointFile, ResumableStore
-from ossfs.transfer.sinks import FileSink
+from ossfs.transfer.targets import TargetFile
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def points(monkeypatch):
     """Make the writing of checkpoints and files steps, too."""
     made = Points()
     steps = [(CheckpointFile, name) for name in STEPS]
-    for owner, name in [*steps, (FileSink, "write_at"), (FileSink, "become")]:
+    for owner, name in [*steps, (TargetFile, "write_at"), (TargetFile, "become")]:
         real = getattr(owner, name)
 
         def step(*args, name=name, real=real, **kwargs):

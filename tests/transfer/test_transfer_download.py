@@ -20,7 +20,7 @@ from ossfs.errors import (
     TransferInUse,
     Unreachable,
 )
-from ossfs.transfer import download_memory, sinks
+from ossfs.transfer import download_memory, targets
 from ossfs.transfer.cancel import Cancel
 from ossfs.transfer.events import DataEventType
 from ossfs.transfer.events import TransferEventType as Type
@@ -90,7 +90,7 @@ def test_nothing_is_left_of_a_small_one_that_dies(
 ):
     """Its file has no name before it is whole, where the file system can do that."""
     if not is_able:
-        monkeypatch.setattr(sinks, "PROC_FDS", tmp_path / "none")
+        monkeypatch.setattr(targets, "PROC_FDS", tmp_path / "none")
     bucket.put_plain("k", CONTENT)
     for at in range(8):
         points.revive()

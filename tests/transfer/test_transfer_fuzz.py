@@ -12,7 +12,7 @@ from ossfs.crc64 import crc64
 from ossfs.errors import Damaged, LocalFailure
 from ossfs.transfer.checkpoints import CheckpointFile, ResumableStore
 from ossfs.transfer.resumable import resumable_copy, resumable_download, resumable_upload
-from ossfs.transfer.sinks import FileSink
+from ossfs.transfer.targets import TargetFile
 
 SEEDS = 60
 ROUNDS = 5  # of each seed
@@ -251,7 +251,7 @@ def test_each_field_of_a_plan_was_changed(lives, value):
 @pytest.mark.parametrize("nth", [1, 2, 4])
 def test_a_disk_that_is_full(tmp_path, points, operation, monkeypatch, name, nth):
     """The error says of which transfer; when there is room again, it is made."""
-    owner = FileSink if name in {"write_at", "become"} else CheckpointFile
+    owner = TargetFile if name in {"write_at", "become"} else CheckpointFile
     real, left = getattr(owner, name), [nth]
 
     def full(*args, **kwargs):
@@ -262,7 +262,7 @@ def test_a_disk_that_is_full(tmp_path, points, operation, monkeypatch, name, nth
 
     life = Life("oss", operation, tmp_path, points)
     monkeypatch.setattr(owner, name, full)
-    if not (owner is FileSink and operation != "download") and (nth == 1 or name in MANY):
+    if not (owner is TargetFile and operation != "download") and (nth == 1 or name in MANY):
         with pytest.raises(LocalFailure) as caught:
             life.run()
         assert errno.ENOSPC == caught.value.__cause__.errno

@@ -20,7 +20,7 @@ PROC_FDS = Path("/proc/self/fd")
 """By way of it, a file without a name can be given one."""
 
 
-class FileSink:
+class TargetFile:
     """
     The file at `path`, open until `close`, with room for `size` bytes.
 
