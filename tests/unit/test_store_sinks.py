@@ -8,10 +8,12 @@ from ossfs.clock import FakeClock
 from ossfs.crc64 import crc64
 from ossfs.errors import ChecksumMismatch, PreconditionFailed
 from ossfs.extents import Extent
+from ossfs.observe.metrics import Metrics
 from ossfs.store.api import BytesBody, CutShort, Handing, Headers
 from ossfs.store.bodies import Whole
 from ossfs.store.memory import MemoryStore
 from ossfs.store.memory_objects import pour
+from ossfs.store.metered import Metered
 from ossfs.store.retrying import Retrying
 
 CONTENT = bytes(range(256)) * 4
@@ -43,6 +45,10 @@ class Cutting(MemoryStore):
 
 def retrying(store):
     return Retrying(store, clock=FakeClock(), random=random.Random(7))
+
+
+def counted(store):
+    return Metered(store, metrics=Metrics())
 
 
 @pytest.mark.parametrize("extent", [None, Extent(10, 1000)])
@@ -82,13 +88,14 @@ def test_another_version_begins_anew_if_nobody_has_used_the_old_one():
         assert new[:100] == received
 
 
-def test_pieces_that_do_not_make_the_object():
+@pytest.mark.parametrize("around", [lambda store: store, counted])
+def test_pieces_that_do_not_make_the_object(around):
     """They come again, all of them, or if they were handed on, the error says so."""
     store = Cutting(100, make=lambda data: bytes(len(data)))
-    assert CONTENT == retrying(store).get("k").data
+    assert CONTENT == around(retrying(store)).get("k").data
     assert [None, 100, None] == [one and one.start for one in store.asked]
 
     store.cuts, store.asked = [100], []
     with pytest.raises(ChecksumMismatch):
-        retrying(store).get("k", into=Handing(bytes))
+        around(retrying(store)).get("k", into=Handing(bytes))
     assert 2 == len(store.asked)
