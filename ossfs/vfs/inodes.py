@@ -62,7 +62,7 @@ class InodeNumbers:
         if self._owners.get(ino, key) == key:
             return ino
         while self._owners.get(ino, key) != key:  # it moved away with a rename
-            ino = hashed(ino, key)
+            ino = hashed(ino, f"/{key}")  # no name begins so: in what has it, it is none's
         self._remember_locked(key, ino)
         return ino
 

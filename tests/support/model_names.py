@@ -63,23 +63,24 @@ class NameRules:
         flags=st.sampled_from([os.O_RDONLY, os.O_RDWR, TRUNCATE, TRUNCATE]),
         size=sizes,
         thens=st.tuples(st.sampled_from(["", "fsync", "fsync"]), st.sampled_from(["", "close"])),
-        kill=st.sampled_from([None, None, *range(16)]),
+        kill=st.sampled_from([None, None, None, None, *range(12)]),
     )
     def replace_open(self, paths, flags, size, thens, kill):
-        """Write a file and rename it over one that is open; perhaps die in the middle of that."""
+        """Write a file, rename it over one that is open; perhaps die meanwhile or behind that."""
         path, goal = map(self.place, paths)
         are_files = {self.kind(path), self.kind(goal)} <= {0, stat.S_IFREG}
         if path == goal or not are_files or len(self.handles) > MOST_HANDLES - 2:
             return
         flags |= 0 if self.kind(goal) else os.O_CREAT
-        if not self.fill(goal, flags, size, thens[0]) or not self.fill(
-            path, TRUNCATE, 300, thens[1]
-        ):
+        is_there = self.fill(goal, flags, size, thens[0])
+        if not is_there or not self.fill(path, TRUNCATE, 300, thens[1]):
             return
+        life, points = self.life, self.life.points
         if kill is not None:
-            points = self.life.points
             points.kill_at = len(points.passed) + kill
         self.put_at(path, goal)
+        if kill is not None and self.life is life:
+            self.crash(None)
 
     @rule(number=numbers, special=SPECIAL)
     def make_special(self, number, special):

@@ -25,6 +25,16 @@ def test_a_rename_takes_the_number_along():
     assert one != numbers.of("a") == numbers.of("a")
 
 
+def test_a_directory_under_an_old_name_that_is_in_the_renamed_one_too():
+    """Its number is not that of what has the same name in the one that was renamed."""
+    numbers = InodeNumbers()
+    numbers.renamed("a/", "b/")
+    inside = numbers.of("b/a/")
+
+    assert inside != numbers.of("a/")
+    assert inside == numbers.of("b/a/")
+
+
 def test_there_and_back():
     """The old name has its own number again."""
     numbers = InodeNumbers()
