@@ -75,6 +75,7 @@ class NameCalls(Tree):
             if displaced is not None:
                 self.middles.append(self.snapshot() | {path: (None, node.live)})
                 # Either that one's object stays, or, if there was none yet, this is promised.
+                node.may_be_sent()
                 node.kept = node.sent = (*displaced.kept, node.live)
                 node.is_exclusive = False
         elif node.is_dirty:

@@ -52,13 +52,17 @@ class Node:
 
     def promise(self):
         """Its content and attributes have to outlive everything now."""
-        if len(self.live.data) > PART:
-            self.live = merged(*self.marks, self.live)
+        self.may_be_sent()
         self.marks = self.fallback = ()
         self.kept = (self.live,)
         self.sent += self.kept
         self.is_dirty = self.is_new = self.is_exclusive = False
         self.has_time = True
+
+    def may_be_sent(self):
+        """Let a large file have an older time: its upload may have begun before the last write."""
+        if len(self.live.data) > PART:
+            self.live = merged(*self.marks, self.live)
 
     def copied(self, now):
         """Let the store copy it: what has no time of its own gets another one."""
