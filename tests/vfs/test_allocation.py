@@ -8,6 +8,7 @@ import pytest
 from ossfs.errors import ObjectTooLarge, StagingFull
 from ossfs.writeback import staging
 
+NS = 10**9
 PART = 1000  # as in conftest.py
 LARGE = bytes(range(1, 251)) * 40  # ten parts without a zero
 NEW = os.O_CREAT | os.O_RDWR
@@ -44,6 +45,32 @@ def test_room_behind_the_end_is_only_looked_for(core, life, sh):
 
     assert [] == life.requests()
     assert len(LARGE) == sh.stat("/f").st_size
+
+
+@pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "allocated"])
+def test_times_that_move_without_a_change(core, is_cut):
+    """They cost no request: a crash finds the older ones, unless something else was stored."""
+    core.put("f", LARGE, mtime="1", ctime="1")
+    for is_described in (False, True):
+        life = core.mount(attrs="head")
+        fd = life.os.open("/f", os.O_RDWR)
+        core.clock.advance(3)
+        life.requests()
+        if is_cut:
+            life.os.ftruncate(fd, len(LARGE))
+        else:
+            life.fs.fallocate(fd, 0, 100, 50)
+        life.os.close(fd)
+        moved, requests = life.os.stat("/f").st_mtime_ns, life.requests()
+        if is_described:
+            life.os.chmod("/f", 0o600)
+            assert life.mount.drain(None)
+        life.die()
+
+        assert core.clock.now_ns() == moved
+        assert [] == requests
+        with core.mounted(attrs="head") as again:
+            assert (moved if is_described else NS) == again.os.stat("/f").st_mtime_ns
 
 
 @pytest.mark.parametrize("mode", [0, KEEP_SIZE])
