@@ -104,7 +104,7 @@ class Calls:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
 
     def open(self, path, flags, mode=0):
-        os.close(os.open(path, flags, mode))
+        os.close(os.open(path, flags | os.O_NONBLOCK, mode))  # a fifo would wait for its other end
 
     def put(self, path, data):
         """Write a whole file."""
@@ -130,7 +130,7 @@ class Calls:
             os.close(fd)
 
     def hold(self, name, path, flags, mode=0o644):
-        fd = os.open(path, flags | os.O_NONBLOCK, mode)  # a fifo would wait for its other end
+        fd = os.open(path, flags | os.O_NONBLOCK, mode)
         if name in self._open:
             self.drop(name)
         self._open[name] = fd
