@@ -17,7 +17,7 @@ from dataclasses import replace
 from ossfs.clock import Clock
 from ossfs.errors import OssfsError
 from ossfs.journal.journal import Journal
-from ossfs.journal.records import DeletionRecord, IntentId
+from ossfs.journal.records import DeletionRecord, IntentId, Version
 from ossfs.store.api import ObjectStore
 from ossfs.vfs.keys import split
 from ossfs.vfs.leftovers import RETRY_DELAY_S, Leftovers
@@ -73,22 +73,24 @@ class Unlinking:
         When somebody has it open, its object is deleted at the last close only; the
         journal knows. The errors of `ObjectStore.delete`.
         """
-        self._unlink(node, node.pending.discard)
+        self._unlink(node, is_hidden=False)
 
-    def _unlink(self, node: FileNode, drop: Callable[[], Dropped | None]) -> None:
+    def _unlink(self, node: FileNode, *, is_hidden: bool) -> None:
         is_open = node.handles > 0
         deletion, intent = None, None
         with self.stopped(node):
-            base = node.pending.base
+            needed = node.pending.base
+            if needed is None and is_hidden:
+                needed = self._emptied(node)
             has_object = node.has_object or node.pending.was_sent
-            if has_object and is_open and base is not None:
-                intent = self._journal.begin_deletion(base.key, base.etag)
-                deletion = DeletionRecord(intent, base.key, base.etag)
+            if has_object and is_open and needed is not None:
+                intent = self._journal.begin_deletion(needed.key, needed.etag)
+                deletion = DeletionRecord(intent, needed.key, needed.etag)
             elif has_object:
                 self.claim(node.key)  # it may be that of another file, which is still read
                 intent = self._delete_promised(node)
                 self.replaced(node.key)
-        self._displace(node, drop)
+        self._displace(node, node.pending.unlink if is_hidden else node.pending.discard)
         if deletion is None and intent is not None:
             self._journal.end_deletion(intent)
         if deletion is not None:
@@ -243,13 +245,26 @@ class Unlinking:
     def hide(self, node: FileNode, key: str) -> None:
         """Unlink an open file, but let it be found as `key` until its last close."""
         name, is_open = node.key, node.handles > 0
-        self._unlink(node, node.pending.unlink)
+        self._unlink(node, is_hidden=True)
         if is_open:
             with self._tree.nodes.lock:
                 node.key = key
                 self._tree.nodes.add(node)
             self._just_hidden.latest = (name, node, self._clock.monotonic())
         log.debug("%s is hidden as %s", name, key)
+
+    def _emptied(self, node: FileNode) -> Version | None:
+        """
+        Return the object of a file that was emptied since, and is needed by nobody who reads.
+
+        But a crash has to find it when it comes while another file takes the name. Unless
+        it may be gone: something was sent since, or hidden there.
+        """
+        known = self._tree.objects.get(node.key)
+        is_gone = node.pending.was_sent or self._tree.hidden.is_hidden(node.key)
+        if known is None or not known.etag or is_gone:
+            return None
+        return Version(node.key, known.etag, known.size)
 
     def just_hidden(self, key: str) -> FileNode | None:
         """

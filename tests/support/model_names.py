@@ -50,12 +50,14 @@ class NameRules:
         if all(one.count("/") + depth < 3 for one in self.ref.below(path)):
             self.put_at(path, goal, is_exclusive=is_exclusive)
 
-    def put_at(self, path, goal, *, is_exclusive=False):
-        """Rename; below libfuse, a file that is open loses its name first."""
+    def put_at(self, path, goal, *, is_exclusive=False, is_out=False):
+        """Rename, perhaps without a store; below libfuse, a file that is open is hidden first."""
         is_refused = path == goal or is_exclusive or self.kind(path) in {0, stat.S_IFDIR}
         if is_refused or not self.is_hidden_first(goal):
+            self.is_out |= is_out
             self.call("rename", path, goal, is_exclusive=is_exclusive)
         elif self.hide(goal):
+            self.is_out = is_out
             self.call(AT_ONCE, path, goal, by="rename")
 
     @rule(
@@ -63,10 +65,10 @@ class NameRules:
         flags=st.sampled_from([os.O_RDONLY, os.O_RDWR, TRUNCATE, TRUNCATE]),
         size=sizes,
         thens=st.tuples(st.sampled_from(["", "fsync", "fsync"]), st.sampled_from(["", "close"])),
-        kill=st.sampled_from([None, None, None, None, *range(12)]),
+        kill=st.sampled_from([*[None] * 3, *["out"] * 3, *range(12)]),
     )
     def replace_open(self, paths, flags, size, thens, kill):
-        """Write a file, rename it over one that is open; perhaps die meanwhile or behind that."""
+        """Write a file, rename it over one that is open; perhaps it fails, or we die meanwhile."""
         path, goal = map(self.place, paths)
         are_files = {self.kind(path), self.kind(goal)} <= {0, stat.S_IFREG}
         if path == goal or not are_files or len(self.handles) > MOST_HANDLES - 2:
@@ -76,9 +78,9 @@ class NameRules:
         if not is_there or not self.fill(path, TRUNCATE, 300, thens[1]):
             return
         life, points = self.life, self.life.points
-        if kill is not None:
+        if isinstance(kill, int):
             points.kill_at = len(points.passed) + kill
-        self.put_at(path, goal)
+        self.put_at(path, goal, is_out=kill == "out")
         if kill is not None and self.life is life:
             self.crash(None)
 

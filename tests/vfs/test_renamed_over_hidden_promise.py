@@ -175,3 +175,29 @@ def test_unlinked_some_time_before(make_core, target):
 
         assert found_after(story) in ({"f": NEW}, {"g": NEW}), points.passed
         kill_at += 1
+
+
+@pytest.mark.parametrize("is_renamed", [True, False], ids=["renamed over", "unlinked"])
+@pytest.mark.parametrize("durability", ["close", "journal"])
+def test_one_that_was_emptied(make_core, durability, is_renamed):
+    """Its object stays until another one replaces it; without a rename, until the last close."""
+    core = make_core()
+    core.put("g", OLD)
+    life = core.mount(durability=durability)
+    fd = life.os.open("/g", os.O_WRONLY | os.O_TRUNC)
+    life.os.pwrite(fd, SYNCED, 0)
+    other = life.os.open("/f", os.O_RDWR | os.O_CREAT)
+    life.os.pwrite(other, NEW, 0)
+    life.os.rename("/g", HIDDEN)
+    if is_renamed:
+        life.os.rename("/f", "/g")
+        life.die()
+        with core.mounted() as again:
+            assert OLD == again.os.read("/g")
+        assert {"g": OLD} == core.objects()
+        return
+    assert ["f"] == life.os.listdir("/")
+    life.os.close(fd)
+    assert {} == core.objects()
+    life.die()
+    core.assert_nothing_left()
