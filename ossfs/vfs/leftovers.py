@@ -46,8 +46,9 @@ class Leftovers:
         self._journal = journal
         self._mover = mover
         self._later = later
-        self._lock = threading.Lock()  # guards _moves
+        self._lock = threading.Lock()  # guards both
         self._moves: dict[str, MoveRecord] = {}
+        self._covered: dict[str, DeletionRecord] = {}
 
     def hide(self, leftover: Leftover) -> None:
         """Let nobody see what is left; it is deleted in the background."""
@@ -67,6 +68,13 @@ class Leftovers:
         except StoreError as error:
             log.warning("%s is deleted later, not now: %s", deletion.key, error)
             self._later(deletion, RETRY_DELAY_S)
+
+    def uncover(self, key: str) -> None:
+        """Go on deleting what a new file would have replaced: it has lost the name."""
+        with self._lock:
+            deletion = self._covered.pop(key, None)
+        if deletion is not None:
+            self._later(deletion, 0.0)
 
     def finish(self, leftover: Leftover) -> None:
         """Delete what is left of an unlink or rename. StoreError: it is still there."""
@@ -100,6 +108,17 @@ class Leftovers:
         self._tree.directories.forget(move.source)
         self._tree.hidden.unhide_prefix(move.source)
 
+    def _is_covered(self, deletion: DeletionRecord) -> bool:
+        """Say whether a new file has the name: it replaces the object, or `uncover` is called."""
+        key = deletion.key
+        with self._lock:
+            self._covered[key] = deletion
+        if self._tree.nodes.get(key) is not None:
+            return True
+        with self._lock:
+            self._covered.pop(key, None)
+        return False
+
     def _delete(self, deletion: DeletionRecord) -> None:
         """
         Delete a hidden version, unless its name was given to another object.
@@ -107,8 +126,8 @@ class Leftovers:
         While that is under way, nothing is certain: it is tried again.
         """
         key = deletion.key
-        if self._tree.nodes.get(key) is not None:
-            return  # a new file has taken the name; if it never comes, the next mount deletes
+        if self._is_covered(deletion):
+            return
         if self._tree.hidden.is_claimed(key):
             self._later(deletion, RETRY_DELAY_S)
             return

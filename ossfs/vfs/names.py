@@ -331,7 +331,7 @@ class Names:
             node.has_object = replaces
             self._tree.nodes.rename(node, key)
             self._tree.gone(source)
-            self._files.unlinking.unclaim(source)  # if it was to be replaced by this file
+            self._files.unlinking.moved_away(source)
         else:
             self._move_object(node, key)
 

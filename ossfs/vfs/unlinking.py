@@ -156,6 +156,11 @@ class Unlinking:
         """Take note that the object which was to have the name did not come."""
         self._tree.hidden.unclaim(key)
 
+    def moved_away(self, key: str) -> None:
+        """Take note that a file which was no object yet has another name now."""
+        self.unclaim(key)
+        self._leftovers.uncover(key)
+
     @contextlib.contextmanager
     def replacing(self, node: FileNode) -> Iterator[None]:
         """
@@ -228,6 +233,7 @@ class Unlinking:
 
     def _displace(self, node: FileNode, drop: Callable[[], Dropped | None]) -> None:
         self._tree.nodes.remove(node)
+        self._leftovers.uncover(node.key)
         with self._tree.nodes.lock:
             node.is_linked = False
             is_open = node.handles > 0
