@@ -35,6 +35,9 @@ class Trouble:
         is_done = name in {"close", "fsync", "fsyncdir"}
         if not is_done:
             done, self.ref = self.ref, untouched
+        if name.startswith("rename"):  # what is renamed is brought to the bucket before
+            for one in (path, *self.ref.below(path)):
+                self.ref.tree[one].asked_for()
         if name == "truncate":  # perhaps it was cut, and could only not be stored
             size = self.fs.getattr(f"/{path}").size
             self.ref = done if size == len(done.tree[path].live.data) else untouched

@@ -64,6 +64,13 @@ class Node:
         if len(self.live.data) > PART:
             self.live = merged(*self.marks, self.live)
 
+    def asked_for(self):
+        """Let its content be in the bucket by now, perhaps: nobody was promised that."""
+        if self.is_dirty:
+            self.may_be_sent()
+            self.kept += (self.live,)
+            self.sent += (self.live,)
+
     def copied(self, now):
         """Let the store copy it: what has no time of its own gets another one."""
         if not self.has_time:
