@@ -156,11 +156,16 @@ class Names:
         Give the parent a marker if it would vanish with what is the last name in it.
 
         Before that goes: a crash, or a marker that is refused, must not cost the directory.
+        What is only being written is no name to a crash.
         """
         parent, name = split(key)
         is_top = parent == self._tree.keys.prefix
         others = self._tree.nodes.children(parent).items()
-        has_nodes = any(node.is_linked for other, node in others if other != name)
+        has_nodes = any(
+            node.is_linked and (node.has_object or node.pending.has_promise)
+            for other, node in others
+            if other != name
+        )
         if is_top or has_nodes or not self._tree.directories.is_bare(parent, besides=name):
             return
         self._files.markers.put(parent, self._tree.directory_attributes(parent))

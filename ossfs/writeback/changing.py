@@ -255,6 +255,12 @@ class ChangedFile:
             self._drop_promised_locked()
             self._promised, self._lasting = staged, lasting
 
+    @property
+    def has_promise(self) -> bool:
+        """Whether a crash finds content of it, perhaps older than what is written by now."""
+        with self.lock:
+            return self._promised is not None
+
     def is_promised(self, generation: int) -> bool:
         """Say whether this generation is promised already, beyond the life of the machine."""
         with self.lock:

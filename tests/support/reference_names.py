@@ -88,7 +88,7 @@ class NameCalls(Tree):
         if displaced is not None:
             displaced.was_at = goal
         self.tree[goal] = node
-        self._leave(path)
+        self._leave(path, to=goal)
         self._touch(goal)
 
     def _rename_directory(self, path, goal):
@@ -103,6 +103,6 @@ class NameCalls(Tree):
         nodes = {goal_: self.tree.pop(key) for key, goal_ in names.items()}
         nodes[goal].is_implicit &= goal not in self.tree  # a marker is there: it is replaced
         self.tree[path] = nodes[goal]
-        self._leave(path)
+        self._leave(path, to=goal)
         self.tree.update(nodes)
         self._touch(goal)

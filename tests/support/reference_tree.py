@@ -88,11 +88,13 @@ class Tree:
         if parent is not None and parent.live.mtimes:
             parent.live = parent.live._replace(mtimes=(self.now,))
 
-    def _leave(self, path):
-        """Take a name away; a directory that nothing is in any more gets a marker."""
+    def _leave(self, path, *, to=""):
+        """Take a name away; a directory in which a crash finds nothing any more gets a marker."""
         parent = path.rpartition("/")[0]
         node = self.tree.pop(path)
         self._touch(path)
-        if parent and not self.children(parent):
+        beside = [self.tree.get(f"{parent}/{name}") for name in self.children(parent)]
+        is_left = not to or to.rpartition("/")[0] != parent
+        if parent and is_left and all(one.kept == (None,) for one in beside):
             self.tree[parent].is_implicit = False
         return node

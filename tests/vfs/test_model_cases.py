@@ -104,3 +104,16 @@ def test_a_new_file_renamed_over_one_that_only_the_local_disk_has(core):
     with core.mounted() as again:
         assert again.mount.drain(None)
     assert {"f": b"still open"} == core.objects()
+
+
+def test_a_directory_in_which_only_a_draft_is_left(core):
+    """It has a marker before its last object goes: a crash does not find the draft there."""
+    core.put("d/f", b"x")
+    life = core.mount()
+    fd = life.os.open("/d/draft", NEW)
+    life.os.pwrite(fd, b"y", 0)
+    life.os.unlink("/d/f")
+    life.die()
+
+    with core.mounted() as again:
+        assert again.os.is_dir("/d")
