@@ -76,7 +76,7 @@ class Calls(RuleBasedStateMachine):
         try:
             if name != AT_ONCE:
                 self.work()
-            ref.hidden = self.hidden_names()
+            ref.hidden, ref.unsent = self.hidden_names(), self.unsent_names()
             side = self.fs if name in ON_FS else self.sh
             got = getattr(side, by or name)(*(real or [_absolute(one) for one in args]), **options)
         except self.core.Killed:
@@ -112,6 +112,11 @@ class Calls(RuleBasedStateMachine):
         """Return the names of which objects are there that nobody sees any more."""
         hidden = self.fs._tree.hidden
         return {path for path in PATHS if hidden.is_hidden(path) or hidden.covers(path)}
+
+    def unsent_names(self):
+        """Return the names of files of which nothing was sent yet: they are renamed locally."""
+        nodes = [self.fs._tree.nodes.get(path) for path in PATHS]
+        return {node.key for node in nodes if node is not None and not node.has_object}
 
     # Names to choose from
 

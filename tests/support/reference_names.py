@@ -71,12 +71,14 @@ class NameCalls(Tree):
 
     def _rename_file(self, path, goal, displaced):
         node = self.tree[path]
-        if node.kept == (None,):  # it never was in the bucket, and is not now
+        if node.kept == (None,) or path in self.unsent:  # it never was in the bucket, nor is now
             if displaced is not None:
-                self.middles.append(self.snapshot() | {path: (None, node.live)})
+                self.middles.append(self.snapshot() | {path: (*node.kept, node.live)})
                 # Either that one's object stays, or, if there was none yet, this is promised.
                 node.may_be_sent()
-                node.kept = node.sent = (*displaced.kept, node.live)
+                node.sent = (*displaced.kept, *node.kept, node.live)
+                node.kept = displaced.kept if node.kept == (None,) else node.kept
+                node.kept += (node.live,)
                 node.is_exclusive = False
         elif node.is_dirty:
             node.promise()

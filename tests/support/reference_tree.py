@@ -26,6 +26,8 @@ class Tree:
         self.now = (0, 0)
         self.hidden = set()
         """Names of which objects are there that nobody sees; this one makes no files `O_EXCL`."""
+        self.unsent = set()
+        """Names of files of which nothing was sent yet; this one has no bucket to rename in."""
         self.just_hidden = None
         """The file that libfuse has hidden last: perhaps for a rename, which comes next then."""
         self.middles = []
