@@ -34,7 +34,7 @@ class FileCalls(Tree):
     def _change(self, node, data):
         node.marks += (node.live,)
         node.live = node.live._replace(data=data, mtimes=(self.now,))
-        node.is_dirty, node.is_new = True, False
+        node.is_dirty, node.is_new, node.is_time_set = True, False, False
 
     def pwrite(self, fd, data, offset):
         handle = self.handles[fd]
@@ -59,6 +59,7 @@ class FileCalls(Tree):
             return
         if node.is_dirty:
             node.marks += (node.live,)
+            node.is_time_set = False
         node.fallback += node.live.mtimes
         node.live = node.live._replace(mtimes=(self.now,))
         # Stored with the next change of anything, whatever that is.

@@ -76,7 +76,7 @@ class NameCalls(Tree):
                 self.middles.append(self.snapshot() | {path: (*node.kept, node.live)})
                 # Either that one's object stays, or, if there was none yet, this is promised.
                 node.may_be_sent()
-                node.sent = (*displaced.kept, *node.kept, node.live)
+                node.sent += (*displaced.sent, *node.kept, node.live)
                 node.kept = displaced.kept if node.kept == (None,) else node.kept
                 node.kept += (node.live,)
                 node.is_exclusive = False

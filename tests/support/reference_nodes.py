@@ -35,6 +35,8 @@ class Node:
         """A time is stored with it, and not only the store's own."""
         self.marks = ()
         """What it was like since it became dirty: a large file may get an older time."""
+        self.is_time_set = False
+        """Nobody has changed the content since somebody set its time."""
         self.ino = None
         self.was_at = None
         """The name that it had, when it has none."""
@@ -61,7 +63,7 @@ class Node:
 
     def may_be_sent(self):
         """Let a large file have an older time: its upload may have begun before the last write."""
-        if len(self.live.data) > PART:
+        if len(self.live.data) > PART and not self.is_time_set:
             self.live = merged(*self.marks, self.live)
 
     def asked_for(self):

@@ -64,7 +64,7 @@ class Tree:
         if new == node.live:
             return
         # A large file is sent with the times of its first part, unless somebody sets them.
-        node.marks = () if "mtimes" in changes else node.marks
+        node.is_time_set |= "mtimes" in changes
         node.live, node.is_implicit, node.fallback = new, False, ()
         if not node.is_dirty:
             node.kept = (new,)
