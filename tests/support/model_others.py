@@ -34,7 +34,8 @@ class OtherClients:
         parent = self.ref.tree.get(path.rpartition("/")[0])
         if parent is not None and parent.is_implicit:
             beside = self.ref.below(path.rpartition("/")[0])
-            is_file &= all(None not in self.ref.tree[one].kept for one in beside)
+            nodes = [self.ref.tree[one] for one in beside]
+            is_file &= all(None not in one.kept and not one.is_dirty for one in nodes)
         return is_file and path not in {one.was_at for one in self.ref.orphans()}
 
     @rule(number=numbers, size=sizes, mode=modes, is_described=st.booleans(), mtime=times)
