@@ -109,4 +109,4 @@ def test_every_handle_shows_one_version(core, monkeypatch):
         finally:
             story.is_over = True
 
-    assert len(story.versions) > 20
+    assert len(story.versions) > 5  # that there was something to be mixed up
