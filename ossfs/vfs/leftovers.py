@@ -70,10 +70,10 @@ class Leftovers:
             self._later(deletion, RETRY_DELAY_S)
 
     def uncover(self, key: str) -> None:
-        """Go on deleting what a new file would have replaced: it has lost the name."""
+        """Go on deleting what a new file would have replaced, and has not: it loses the name."""
         with self._lock:
             deletion = self._covered.pop(key, None)
-        if deletion is not None:
+        if deletion is not None and self._tree.hidden.is_hidden(key):
             self._later(deletion, 0.0)
 
     def finish(self, leftover: Leftover) -> None:

@@ -67,6 +67,21 @@ def test_the_new_one_comes(core, life, sh, covered):
     assert {} == settled(core, life)
 
 
+def test_the_new_one_is_alike(core, life, sh, covered):
+    """It has the etag of the old one; its own reader keeps it until the last close."""
+    sh.ftruncate(covered, 0)
+    sh.pwrite(covered, OLD, 0)
+    sh.close(covered)
+    assert {"f": OLD} == settled(core, life)
+    reader = sh.open("/f", os.O_RDONLY)
+    sh.unlink("/f")
+
+    assert {"f": OLD} == settled(core, life)
+    assert OLD == sh.pread(reader, 1000, 0)
+    sh.close(reader)
+    assert {} == settled(core, life)
+
+
 def test_the_deletion_failed_at_first(core, life, sh, expect_log):
     """It is tried again when the new file has the name, and once more when that has gone."""
     expect_log("f is deleted later, not now")
