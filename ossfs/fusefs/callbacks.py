@@ -147,7 +147,7 @@ class Callbacks:
 
 
 def fill(entry: Any, told: Mapping[str, int]) -> None:
-    """Write attributes into the structure of C, which is all zeros; the times are in ns."""
+    """Write all attributes into the structure of C; the times are in ns."""
     entry.st_ino = told["st_ino"]
     entry.st_mode = told["st_mode"]
     entry.st_nlink = told["st_nlink"]

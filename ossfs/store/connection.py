@@ -6,7 +6,7 @@ written and read here, at half of the processor time. The head of a request goes
 with a small body, so that a small file is one packet on its way, or a few, and wakes the
 server once.
 
-Threads: a connection and its answer belong to the thread that asked, until `release`.
+Threads: a connection and its answer belong to the thread that asked, until `finish` or `discard`.
 """
 
 import socket

@@ -189,7 +189,7 @@ class PendingFile(ChangedFile):
         Until `discard` the journal knows, so that a crash brings nothing back.
         """
         with self.lock:
-            if self._promised is None:
+            if not self.has_promise:
                 return self.discard()
             self._stop_locked()
             record = self._journal.unlinked(self._rows_locked())
@@ -203,11 +203,10 @@ class PendingFile(ChangedFile):
         `deletion` is the note that its object is to go. False: nothing else was promised.
         """
         with self.lock:
-            is_promised = self._promised is not None
-            rows = self._rows_locked() if is_promised else []
+            rows = self._rows_locked() if self.has_promise else []
             if rows or deletion is not None:
                 self._journal.relinked(rows, deletion=deletion)
-            return is_promised
+            return self.has_promise
 
     def _rows_locked(self) -> list[FileId]:
         return [row for row in (self.attributes_id, self.file_id) if row is not None]
